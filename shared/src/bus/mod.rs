@@ -1,0 +1,238 @@
+//! How it travels: NATS JetStream, or an in-process bus with the same contract.
+
+mod local;
+#[cfg(feature = "nats")]
+mod nats;
+pub(crate) mod subscription;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use uuid::Uuid;
+
+pub(crate) use self::subscription::{Delivery, Route, Subscription};
+use crate::config::Config;
+use crate::context::{Context, Id};
+use crate::error::{Error, Result};
+use crate::event::{Draft, Outgoing, Publish};
+
+/// A handle on the bus, cheap to clone.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let bus = shared::Bus::local();
+/// let receipt = bus
+///     .publish_raw("clinic.opened", "clinic.opened", &serde_json::json!({ "beds": 12 }))
+///     .await?;
+/// println!("published {} as part of {}", receipt.event_id, receipt.correlation_id);
+/// # shared::Result::Ok(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Bus {
+    transport: Transport,
+    source: Arc<str>,
+    max_payload: usize,
+}
+
+#[derive(Clone)]
+enum Transport {
+    Local(local::LocalBus),
+    #[cfg(feature = "nats")]
+    Nats(nats::NatsBus),
+}
+
+/// What a publisher gets back once the bus has taken responsibility for its event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The event's id.
+    pub event_id: Uuid,
+    /// The id that all work with the same origin shares.
+    pub correlation_id: Id,
+}
+
+/// A bus's acknowledgement of one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ack {
+    /// The stream that stores it; `local` on the in-process bus.
+    pub(crate) stream: String,
+    /// Its position there; 0 on the in-process bus.
+    pub(crate) sequence: u64,
+}
+
+/// The second half of sending: waits for the acknowledgement.
+pub(crate) type Acked = BoxFuture<'static, Result<Ack>>;
+
+impl std::fmt::Debug for Bus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bus").field("kind", &self.kind()).field("source", &self.source).finish()
+    }
+}
+
+impl Bus {
+    /// The in-process bus. It keeps nothing: an event counts as published once every matching subscription has
+    /// handled or parked it, so its durable copy is the outbox row of the transaction that published it.
+    #[must_use]
+    pub fn local() -> Self {
+        let config = Config::embedded();
+        Self {
+            transport: Transport::Local(local::LocalBus::new()),
+            source: config.service.into(),
+            max_payload: config.max_payload,
+        }
+    }
+
+    /// Connects to a NATS server: `nats://host:4222`, or several separated by commas.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming `NATS_URL`, what was tried and what to do; no secret is printed.
+    pub async fn connect(url: &str) -> Result<Self> {
+        Self::from_config(&Config::embedded().with_nats_url(Some(url.to_owned()))).await
+    }
+
+    /// Connects as the environment says: `NATS_URL`, or without it the in-process bus.
+    ///
+    /// # Errors
+    /// See [`connect`](Self::connect).
+    pub async fn from_env() -> Result<Self> {
+        Self::from_config(&Config::from_env()?).await
+    }
+
+    /// Connects as a configuration says.
+    ///
+    /// # Errors
+    /// See [`connect`](Self::connect).
+    pub async fn from_config(config: &Config) -> Result<Self> {
+        let Some(url) = &config.nats_url else {
+            return Ok(Self::local().with_source(&config.service));
+        };
+        Self::connect_nats(url, config).await
+    }
+
+    #[cfg(feature = "nats")]
+    async fn connect_nats(url: &str, config: &Config) -> Result<Self> {
+        let transport = Transport::Nats(nats::NatsBus::connect(url, config).await?);
+        Ok(Self { transport, source: config.service.as_str().into(), max_payload: config.max_payload })
+    }
+
+    #[cfg(not(feature = "nats"))]
+    #[allow(clippy::unused_async)] // the signature of the real one
+    async fn connect_nats(url: &str, _config: &Config) -> Result<Self> {
+        Err(Error::config(
+            "NATS_URL",
+            format!("this program was built without NATS (tried {})", crate::config::redact(url)),
+            "build `shared` with its feature `nats`, or unset the variable to use the in-process bus",
+        ))
+    }
+
+    /// The same bus, publishing as another service (`ce-source`).
+    #[must_use]
+    pub fn with_source(&self, source: &str) -> Self {
+        Self { source: source.into(), ..self.clone() }
+    }
+
+    /// `local` or `nats`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match &self.transport {
+            Transport::Local(_) => "local",
+            #[cfg(feature = "nats")]
+            Transport::Nats(_) => "nats",
+        }
+    }
+
+    /// Publishes an event and waits for the bus's acknowledgement: that of JetStream, or in-process until
+    /// every matching subscription has handled or parked it.
+    ///
+    /// Nothing ties this to a database: when the process dies before the acknowledgement, nobody knows whether
+    /// the event was published. Together with a change of rows use [`Tx::publish`](crate::Tx::publish);
+    /// inside a subscriber too, or return the event.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with every violation; [`Error::Timeout`] when no acknowledgement came in time (the
+    /// event may have been published: publishing it again makes a second one).
+    pub async fn publish(&self, event: impl Publish) -> Result<Receipt> {
+        self.publish_draft(event.draft()?).await
+    }
+
+    /// Publishes an event that has no Rust type, checked at run time.
+    ///
+    /// # Errors
+    /// [`Error::Usage`]: the subject is none (say, it has a wildcard), or the event is too large. Otherwise
+    /// see [`publish`](Self::publish).
+    pub async fn publish_raw(&self, subject: &str, event_type: &str, data: &serde_json::Value) -> Result<Receipt> {
+        self.publish_draft(crate::event::raw_draft(subject, event_type, data)).await
+    }
+
+    async fn publish_draft(&self, draft: Draft) -> Result<Receipt> {
+        let context = Context::current();
+        let outgoing = draft.seal(&context, &self.source, self.max_payload)?;
+        let event_id = outgoing.id;
+        let acked = self.send(&outgoing).await?;
+        match tokio::time::timeout(PUBLISH_TIMEOUT, acked).await {
+            Ok(ack) => ack.map(|_| ())?,
+            Err(_) => return Err(Error::Timeout { what: "the acknowledgement of a published event" }),
+        }
+        Ok(Receipt { event_id, correlation_id: context.correlation_id().clone() })
+    }
+
+    /// Sends an event; the future it returns waits for the acknowledgement. Events are stored in the order of
+    /// the calls as long as none fails.
+    pub(crate) async fn send(&self, event: &Outgoing) -> Result<Acked> {
+        match &self.transport {
+            Transport::Local(bus) => bus.send(event).await,
+            #[cfg(feature = "nats")]
+            Transport::Nats(bus) => bus.send(event).await,
+        }
+    }
+
+    /// Opens a durable subscription.
+    pub(crate) async fn subscribe(&self, route: Route) -> Result<Subscription> {
+        match &self.transport {
+            Transport::Local(bus) => bus.subscribe(route),
+            #[cfg(feature = "nats")]
+            Transport::Nats(bus) => bus.subscribe(route).await,
+        }
+    }
+
+    /// Asks the server whether it is there.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] after five seconds, or [`Error::Unavailable`].
+    pub async fn ping(&self) -> Result<()> {
+        match &self.transport {
+            Transport::Local(_) => Ok(()),
+            #[cfg(feature = "nats")]
+            Transport::Nats(bus) => match tokio::time::timeout(Duration::from_secs(5), bus.ping()).await {
+                Ok(answer) => answer,
+                Err(_) => Err(Error::Timeout { what: "the NATS server" }),
+            },
+        }
+    }
+
+    /// Waits until everything that was sent is with the server.
+    pub(crate) async fn flush(&self) {
+        match &self.transport {
+            Transport::Local(_) => {}
+            #[cfg(feature = "nats")]
+            Transport::Nats(bus) => bus.flush().await,
+        }
+    }
+
+    /// async-nats' client, if this is NATS: the way out for what this library does not offer.
+    #[cfg(feature = "nats")]
+    #[must_use]
+    pub fn nats(&self) -> Option<&async_nats::Client> {
+        match &self.transport {
+            Transport::Local(_) => None,
+            Transport::Nats(bus) => Some(bus.client()),
+        }
+    }
+}
+
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An error of the bus without the client's text.
+pub(crate) fn unavailable(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::Unavailable { what: what.into(), source: None }
+}

@@ -1,0 +1,120 @@
+//! NATS JetStream: one stream per domain, one durable pull consumer per subscription and stream.
+
+mod connect;
+mod pull;
+mod topology;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_nats::jetstream;
+use async_nats::jetstream::context::PublishErrorKind;
+
+pub(crate) use self::pull::{ConsumerProbe, Pullers};
+use super::subscription::{Control, Route, Subscription};
+use super::{Ack, Acked, unavailable};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::event::{Outgoing, subject};
+
+#[derive(Clone)]
+pub(super) struct NatsBus {
+    client: async_nats::Client,
+    context: jetstream::Context,
+    ack_wait: Duration,
+    /// Domains whose stream is known to exist.
+    streams: Arc<Mutex<HashSet<String>>>,
+}
+
+impl NatsBus {
+    pub(super) async fn connect(url: &str, config: &Config) -> Result<Self> {
+        let client = connect::connect(url, config).await?;
+        let context = jetstream::context::ContextBuilder::new()
+            .timeout(Duration::from_secs(5))
+            .ack_timeout(Duration::from_secs(5))
+            .max_ack_inflight(4_096)
+            .backpressure_on_inflight(true)
+            .build(client.clone());
+        connect::check_jetstream(url, &context).await?;
+        Ok(Self { client, context, ack_wait: config.ack_wait, streams: Arc::default() })
+    }
+
+    pub(super) fn client(&self) -> &async_nats::Client {
+        &self.client
+    }
+
+    pub(super) async fn send(&self, event: &Outgoing) -> Result<Acked> {
+        self.ensure_stream(subject::domain(&event.subject)).await?;
+        let mut headers = async_nats::HeaderMap::new();
+        for (name, value) in event.headers.iter() {
+            headers.insert(name, value);
+        }
+        // the broker drops a second message with the same id inside of its duplicate window
+        headers.insert("Nats-Msg-Id", event.id.to_string());
+        let publish = jetstream::message::PublishMessage::build().headers(headers).payload(event.payload.clone());
+        let acked = self.context.send_publish(event.subject.clone(), publish).await.map_err(|e| self.failure(e.kind(), event))?;
+        let (bus, event) = (self.clone(), event.clone());
+        Ok(Box::pin(async move {
+            let ack = acked.await.map_err(|error| bus.failure(error.kind(), &event))?;
+            Ok(Ack { stream: ack.stream, sequence: ack.sequence })
+        }))
+    }
+
+    fn failure(&self, kind: PublishErrorKind, event: &Outgoing) -> Error {
+        match kind {
+            PublishErrorKind::TimedOut => Error::Timeout { what: "the acknowledgement of a published event" },
+            PublishErrorKind::StreamNotFound => {
+                let domain = subject::domain(&event.subject);
+                self.lock_streams().remove(domain);
+                unavailable(format!("no stream takes the subject {}; it is made again at the next try", event.subject))
+            }
+            PublishErrorKind::MaxPayloadExceeded => Error::Bus {
+                what: format!("event `{}` is larger than the server's `max_payload`; lower `MAX_PAYLOAD` to it", event.event_type).into(),
+                source: None,
+            },
+            kind => unavailable(format!("the NATS server did not take an event: {kind}")),
+        }
+    }
+
+    async fn ensure_stream(&self, domain: &str) -> Result<()> {
+        if self.lock_streams().contains(domain) {
+            return Ok(());
+        }
+        topology::ensure_stream(&self.context, domain).await?;
+        self.lock_streams().insert(domain.to_owned());
+        Ok(())
+    }
+
+    fn lock_streams(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        // a set of names that are inserted and removed whole
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) async fn subscribe(&self, route: Route) -> Result<Subscription> {
+        let mut consumers = Vec::with_capacity(route.domains.len());
+        for domain in &route.domains {
+            self.ensure_stream(domain).await?;
+            consumers.push(topology::ensure_consumer(&self.context, domain, &route, self.ack_wait).await?);
+        }
+        let (receiver, pullers) = Pullers::start(consumers, route, self.ack_wait);
+        Ok(Subscription { receiver, control: Control::Nats(pullers) })
+    }
+
+    pub(super) async fn ping(&self) -> Result<()> {
+        match self.client.connection_state() {
+            async_nats::connection::State::Connected => {}
+            _ => return Err(unavailable("the NATS server is not connected; the client keeps trying")),
+        }
+        self.context.query_account().await.map(|_| ()).map_err(|_| unavailable("JetStream does not answer"))
+    }
+
+    /// `Client::flush` does not wait for the server, so a round trip follows.
+    pub(super) async fn flush(&self) {
+        let done = async {
+            let _ = self.client.flush().await;
+            let _ = self.context.query_account().await;
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(2), done).await;
+    }
+}

@@ -1,0 +1,180 @@
+//! What a bus hands to the dispatcher: messages that must be acknowledged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::local;
+use crate::error::Result;
+use crate::event::Delivered;
+
+/// A durable subscription, as its declaration says.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    /// The durable name, unique per database and server: `{service}_{handler}`.
+    pub(crate) durable: String,
+    /// The subjects it takes.
+    pub(crate) pattern: &'static str,
+    /// The domains (first tokens) of the events it may take; one stream each.
+    pub(crate) domains: Vec<String>,
+    /// The most messages held by this process at once.
+    pub(crate) capacity: usize,
+}
+
+/// An open subscription. Messages arrive in the order of their stream; no more than the route's capacity are
+/// outstanding.
+pub(crate) struct Subscription {
+    pub(crate) receiver: mpsc::Receiver<Delivery>,
+    pub(crate) control: Control,
+}
+
+/// Stops a subscription and asks after it.
+pub(crate) enum Control {
+    Local(local::Registration),
+    #[cfg(feature = "nats")]
+    Nats(super::nats::Pullers),
+}
+
+impl Subscription {
+    /// The next message; `None` after [`stop`](Self::stop) once all that had arrived were taken.
+    pub(crate) async fn next(&mut self) -> Option<Delivery> {
+        self.receiver.recv().await
+    }
+
+    /// Stops fetching. What has arrived can still be taken.
+    pub(crate) fn stop(&mut self) {
+        match &self.control {
+            Control::Local(registration) => registration.stop(),
+            #[cfg(feature = "nats")]
+            Control::Nats(pullers) => pullers.stop(),
+        }
+    }
+
+    /// Gives access to the server's view of this subscription.
+    pub(crate) fn probe(&self) -> Probe {
+        match &self.control {
+            Control::Local(_) => Probe::Local,
+            #[cfg(feature = "nats")]
+            Control::Nats(pullers) => Probe::Nats(pullers.probe()),
+        }
+    }
+
+    /// Waits until nothing fetches any more.
+    pub(crate) async fn stopped(self) {
+        match self.control {
+            Control::Local(_) => {}
+            #[cfg(feature = "nats")]
+            Control::Nats(pullers) => pullers.join().await,
+        }
+    }
+}
+
+/// The server's view of a subscription.
+#[derive(Clone)]
+pub(crate) enum Probe {
+    /// The in-process bus keeps nothing: the outbox says what is open.
+    Local,
+    #[cfg(feature = "nats")]
+    Nats(super::nats::ConsumerProbe),
+}
+
+impl Probe {
+    /// How many messages wait to be delivered or acknowledged.
+    pub(crate) async fn open(&self) -> Result<u64> {
+        match self {
+            Self::Local => Ok(0),
+            #[cfg(feature = "nats")]
+            Self::Nats(probe) => probe.open().await,
+        }
+    }
+}
+
+/// A message that must be acknowledged. Dropped unacknowledged, it comes again.
+pub(crate) struct Delivery {
+    pub(crate) message: Delivered,
+    /// How often it was delivered, from 1.
+    pub(crate) deliveries: u32,
+    pub(crate) acker: Acker,
+    /// Frees the message's place in the subscription's capacity.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
+}
+
+pub(crate) enum Acker {
+    Local(Option<tokio::sync::oneshot::Sender<()>>),
+    #[cfg(feature = "nats")]
+    Nats(async_nats::jetstream::message::Acker),
+}
+
+impl Acker {
+    /// The message is done with.
+    pub(crate) async fn ack(&mut self) {
+        match self {
+            Self::Local(sender) => {
+                // nobody waits any more: the relay has stopped and the row stays unpublished
+                let _gone = sender.take().map(|sender| sender.send(()));
+            }
+            #[cfg(feature = "nats")]
+            Self::Nats(acker) => note(acker.ack().await),
+        }
+    }
+
+    /// The message shall come again after `delay`, to whoever is there.
+    pub(crate) async fn nak(&mut self, delay: Duration) {
+        match self {
+            Self::Local(sender) => drop(sender.take()),
+            #[cfg(feature = "nats")]
+            Self::Nats(acker) => {
+                let delay = (!delay.is_zero()).then_some(delay);
+                note(acker.ack_with(async_nats::jetstream::AckKind::Nak(delay)).await);
+            }
+        }
+        #[cfg(not(feature = "nats"))]
+        let _ = delay;
+    }
+
+    /// The message is being worked on; the server shall wait on.
+    #[allow(clippy::unused_async)] // only NATS has something to await
+    pub(crate) async fn in_progress(&self) {
+        match self {
+            Self::Local(_) => {}
+            #[cfg(feature = "nats")]
+            Self::Nats(acker) => note(acker.ack_with(async_nats::jetstream::AckKind::Progress).await),
+        }
+    }
+}
+
+/// An ack that does not reach the server is no loss: the message comes again and the inbox knows it.
+#[cfg(feature = "nats")]
+fn note(result: Result<(), async_nats::Error>) {
+    if result.is_err() {
+        tracing::debug!("an acknowledgement could not be sent; the message will be delivered again");
+    }
+}
+
+/// A place for each message that may be held at once.
+#[derive(Clone)]
+pub(crate) struct Capacity {
+    semaphore: Arc<Semaphore>,
+}
+
+impl Capacity {
+    pub(crate) fn new(places: usize) -> Self {
+        Self { semaphore: Arc::new(Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS))) }
+    }
+
+    /// Waits for at least one free place and takes up to `most`; `None` once cancelled.
+    pub(crate) async fn take(&self, most: usize, cancelled: &CancellationToken) -> Option<Vec<OwnedSemaphorePermit>> {
+        let first = tokio::select! {
+            () = cancelled.cancelled() => return None,
+            permit = Arc::clone(&self.semaphore).acquire_owned() => permit.ok()?,
+        };
+        let mut permits = vec![first];
+        while permits.len() < most {
+            let Ok(permit) = Arc::clone(&self.semaphore).try_acquire_owned() else { break };
+            permits.push(permit);
+        }
+        Some(permits)
+    }
+}

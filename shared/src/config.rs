@@ -1,0 +1,275 @@
+//! Configuration, from the environment.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+/// What a service needs to know about its surroundings. Unset variables mean the embedded default: SQLite
+/// in the working directory and the in-process bus.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// `DATABASE_URL`: `postgres://…` or `sqlite://…`. Default `sqlite://shared.db`.
+    pub database_url: String,
+    /// `NATS_URL`: `nats://host:4222`, or several separated by commas. Default: the in-process bus.
+    pub nats_url: Option<String>,
+    /// `NATS_CREDENTIALS`: path of a credentials file.
+    pub nats_credentials: Option<String>,
+    /// `SERVICE_NAME`: the name under which events are published. Default: the program's name.
+    pub service: String,
+    /// `DATABASE_MAX_CONNECTIONS`: the size of the pool. Default 10.
+    pub database_max_connections: u32,
+    /// `DATABASE_ACQUIRE_TIMEOUT`: the longest wait for a connection. Default 30s.
+    pub database_acquire_timeout: Duration,
+    /// `DATABASE_STATEMENT_TIMEOUT`: the longest statement (Postgres). Default 30s.
+    pub database_statement_timeout: Duration,
+    /// `DATABASE_CREATE_TABLES`: whether services create the tables they miss at start. Default true.
+    pub create_tables: bool,
+    /// `MAX_PAYLOAD`: the largest event in bytes. Default 983040 (NATS' default limit of 1 MiB less headers).
+    pub max_payload: usize,
+    /// `NATS_ACK_WAIT`: how long the server waits for the sign of life of a handler before it gives a message
+    /// to another process. Default 10s.
+    pub ack_wait: Duration,
+    /// `SHUTDOWN_TIMEOUT`: how long handlers may go on after SIGTERM. Default 20s.
+    pub shutdown_timeout: Duration,
+    /// `OUTBOX_RETENTION`: how long published events are kept in the database. Default 7d.
+    pub outbox_retention: Duration,
+}
+
+/// Every variable: name, form, default, meaning. What `--help` prints.
+pub const VARIABLES: &[(&str, &str, &str)] = &[
+    ("DATABASE_URL", "sqlite://shared.db", "postgres://user:password@host/database, sqlite://file.db or sqlite::memory:"),
+    ("NATS_URL", "in-process bus", "nats://host:4222, several separated by commas; tls:// requires TLS"),
+    ("NATS_CREDENTIALS", "none", "path of a NATS credentials file"),
+    ("SERVICE_NAME", "the program's name", "the name under which events are published"),
+    ("DATABASE_MAX_CONNECTIONS", "10", "the size of the connection pool"),
+    ("DATABASE_ACQUIRE_TIMEOUT", "30s", "the longest wait for a free connection"),
+    ("DATABASE_STATEMENT_TIMEOUT", "30s", "the longest time a statement may take (Postgres)"),
+    ("DATABASE_CREATE_TABLES", "true", "whether missing tables are created at start"),
+    ("MAX_PAYLOAD", "983040", "the largest event in bytes"),
+    ("NATS_ACK_WAIT", "10s", "how long a message waits for a dead process before another one gets it"),
+    ("SHUTDOWN_TIMEOUT", "20s", "how long handlers may go on after SIGTERM"),
+    ("OUTBOX_RETENTION", "7d", "how long published events are kept in the database"),
+];
+
+impl Config {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first variable whose value cannot be read.
+    pub fn from_env() -> Result<Self> {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// The embedded default, whatever the environment says.
+    #[must_use]
+    pub fn embedded() -> Self {
+        Self {
+            database_url: "sqlite://shared.db".into(),
+            nats_url: None,
+            nats_credentials: None,
+            service: program_name(),
+            database_max_connections: 10,
+            database_acquire_timeout: Duration::from_secs(30),
+            database_statement_timeout: Duration::from_secs(30),
+            create_tables: true,
+            max_payload: 983_040,
+            ack_wait: Duration::from_secs(10),
+            shutdown_timeout: Duration::from_secs(20),
+            outbox_retention: Duration::from_secs(7 * 24 * 3600),
+        }
+    }
+
+    /// Reads variables from `lookup`; an empty value counts as unset.
+    ///
+    /// # Errors
+    /// See [`from_env`](Self::from_env).
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let lookup = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let mut config = Self::embedded();
+        if let Some(url) = lookup("DATABASE_URL") {
+            config.database_url = url;
+        }
+        config.nats_url = lookup("NATS_URL");
+        config.nats_credentials = lookup("NATS_CREDENTIALS");
+        if let Some(service) = lookup("SERVICE_NAME") {
+            config.service = service;
+        }
+        let lookup = &lookup;
+        read(lookup, "DATABASE_MAX_CONNECTIONS", "a number from 1", &mut config.database_max_connections, |text| {
+            text.parse().ok().filter(|n| *n > 0)
+        })?;
+        read(lookup, "DATABASE_ACQUIRE_TIMEOUT", SPAN, &mut config.database_acquire_timeout, parse_span)?;
+        read(lookup, "DATABASE_STATEMENT_TIMEOUT", SPAN, &mut config.database_statement_timeout, parse_span)?;
+        read(lookup, "DATABASE_CREATE_TABLES", "`true` or `false`", &mut config.create_tables, |text| text.parse().ok())?;
+        read(lookup, "MAX_PAYLOAD", "a number of bytes from 1024", &mut config.max_payload, |text| {
+            usize::from_str(text).ok().filter(|n| *n >= 1024)
+        })?;
+        read(lookup, "NATS_ACK_WAIT", SPAN, &mut config.ack_wait, |text| {
+            parse_span(text).filter(|span| *span >= Duration::from_secs(1))
+        })?;
+        read(lookup, "SHUTDOWN_TIMEOUT", SPAN, &mut config.shutdown_timeout, parse_span)?;
+        read(lookup, "OUTBOX_RETENTION", SPAN, &mut config.outbox_retention, parse_span)?;
+        Ok(config)
+    }
+
+    /// The same with another database.
+    #[must_use]
+    pub fn with_database_url(mut self, url: impl Into<String>) -> Self {
+        self.database_url = url.into();
+        self
+    }
+
+    /// The same with another bus; `None` is the in-process one.
+    #[must_use]
+    pub fn with_nats_url(mut self, url: Option<String>) -> Self {
+        self.nats_url = url;
+        self
+    }
+
+    /// The same under another service name.
+    #[must_use]
+    pub fn with_service(mut self, name: impl Into<String>) -> Self {
+        self.service = name.into();
+        self
+    }
+}
+
+const SPAN: &str = "a span such as `500ms`, `30s`, `5m`, `2h` or `7d`";
+
+fn read<T>(
+    lookup: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+    form: &str,
+    target: &mut T,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<()> {
+    if let Some(text) = lookup(name) {
+        *target = parse(&text)
+            .ok_or_else(|| Error::config(name, "its value cannot be read", format!("set it to {form}, or unset it")))?;
+    }
+    Ok(())
+}
+
+/// Reads `500ms`, `30s`, `5m`, `2h`, `7d`.
+pub(crate) fn parse_span(text: &str) -> Option<Duration> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.checked_mul(millis).map(Duration::from_millis)
+}
+
+/// A URL without its password (and without query parameters named like secrets).
+pub(crate) fn redact(url: &str) -> String {
+    url.split(',').map(redact_one).collect::<Vec<_>>().join(",")
+}
+
+fn redact_one(url: &str) -> String {
+    let (head, query) = url.split_once('?').map_or((url, ""), |(head, query)| (head, query));
+    let head = match head.split_once("://") {
+        // the last `@` ends the user part: a password that is not percent-encoded may contain one
+        Some((scheme, rest)) => match rest.rsplit_once('@') {
+            Some((user, host)) => {
+                let user = user.split_once(':').map_or("‹hidden›", |(user, _)| user);
+                format!("{scheme}://{user}:‹hidden›@{host}")
+            }
+            None => head.to_owned(),
+        },
+        None => head.to_owned(),
+    };
+    if query.is_empty() { head } else { format!("{head}?‹parameters hidden›") }
+}
+
+fn program_name() -> String {
+    std::env::args_os()
+        .next()
+        .and_then(|path| std::path::PathBuf::from(path).file_stem().map(|name| name.to_string_lossy().into_owned()))
+        .unwrap_or_else(|| "service".into())
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::embedded()
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("database_url", &redact(&self.database_url))
+            .field("nats_url", &self.nats_url.as_deref().map(redact))
+            .field("service", &self.service)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_set_means_embedded() {
+        let config = Config::from_lookup(|_| None).unwrap();
+        assert_eq!(config.database_url, "sqlite://shared.db");
+        assert_eq!(config.nats_url, None);
+    }
+
+    #[test]
+    fn a_bad_value_names_the_variable_and_not_the_value() {
+        let error = Config::from_lookup(|name| (name == "NATS_ACK_WAIT").then(|| "sentinel".into())).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("NATS_ACK_WAIT") && text.contains("help:"), "{text}");
+        assert!(!text.contains("sentinel"), "{text}");
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        for url in [
+            "postgres://me:s3cret@h/db",
+            "postgres://me:s3@cret@h/db",
+            "nats://s3cret@h:4222",
+            "nats://a:s3cret@h,nats://b:s3cret@i",
+            "postgres://h/db?password=s3cret",
+        ] {
+            let config = Config::embedded().with_database_url(url).with_nats_url(Some(url.into()));
+            let text = format!("{config:?}");
+            assert!(!text.contains("s3"), "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_are_read() {
+        assert_eq!(parse_span("500ms"), Some(Duration::from_millis(500)));
+        assert_eq!(parse_span("7d"), Some(Duration::from_secs(604_800)));
+        for bad in ["", "5", "s", "-1s", "1w", "99999999999999999999s"] {
+            assert_eq!(parse_span(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_variable_is_documented() {
+        let documented: Vec<&str> = VARIABLES.iter().map(|(name, ..)| *name).collect();
+        let asked = std::cell::RefCell::new(Vec::new());
+        Config::from_lookup(|name| {
+            asked.borrow_mut().push(name.to_owned());
+            None
+        })
+        .unwrap();
+        let sorted = |mut names: Vec<String>| {
+            names.sort();
+            names
+        };
+        let documented = documented.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(sorted(asked.into_inner()), sorted(documented));
+    }
+}

@@ -1,0 +1,165 @@
+//! From the engines' errors to [`Error`]: which constraint, which fields, never which value.
+//!
+//! Postgres' `DETAIL` prints the row and its message may quote a value; SQLite's message names columns
+//! only for constraints. So messages are never passed on.
+
+use std::borrow::Cow;
+
+use crate::db::dialect::Engine;
+use crate::error::{DatabaseError, DecodeCode, DecodeError, Error};
+
+/// What is needed to say an error in an entity's terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Names {
+    /// The entity's type name.
+    pub entity: &'static str,
+    /// Its table.
+    pub table: &'static str,
+    /// Column and field, where they differ or not.
+    pub columns: &'static [(&'static str, &'static str)],
+    /// Constraint or index name, and the fields it is about.
+    pub constraints: &'static [(&'static str, &'static [&'static str])],
+}
+
+impl Names {
+    fn field(&self, column: &str) -> String {
+        let field = self.columns.iter().find(|(c, _)| *c == column).map(|(_, field)| *field);
+        field.unwrap_or(column).to_owned()
+    }
+
+    fn fields(&self, constraint: &str) -> Option<Vec<String>> {
+        let (_, fields) = self.constraints.iter().find(|(name, _)| *name == constraint)?;
+        Some(fields.iter().map(|field| (*field).to_owned()).collect())
+    }
+}
+
+/// Says an error of sqlx in this library's terms.
+pub(crate) fn classify(error: sqlx::Error, engine: Engine, names: Option<&Names>) -> Error {
+    match error {
+        sqlx::Error::Database(error) => match engine {
+            Engine::Postgres => postgres(&*error, names),
+            Engine::Sqlite => sqlite(&*error, names),
+        },
+        sqlx::Error::PoolTimedOut => Error::Busy { what: "the connection pool" },
+        sqlx::Error::PoolClosed => unavailable(engine, "the connection pool is closed", None),
+        sqlx::Error::WorkerCrashed => unavailable(engine, "the connection's worker ended", None),
+        sqlx::Error::Io(error) => unavailable(engine, "the connection failed", Some(error.kind().into())),
+        sqlx::Error::Tls(_) => unavailable(engine, "the TLS handshake failed", None),
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Error::Decode(DecodeError {
+            what: names.map_or("row", |names| names.entity).into(),
+            path: String::new(),
+            code: DecodeCode::Column,
+        }),
+        sqlx::Error::Protocol(_) => other(engine, None, "the server and the client disagree about the protocol"),
+        _ => other(engine, None, "the statement cannot be run"),
+    }
+}
+
+fn unavailable(engine: Engine, what: &'static str, source: Option<std::io::Error>) -> Error {
+    Error::Unavailable {
+        what: format!("{engine}: {what}").into(),
+        source: source.map(Into::into),
+    }
+}
+
+fn other(engine: Engine, code: Option<String>, what: &'static str) -> Error {
+    Error::Database(DatabaseError { engine: engine.as_str(), code, what: what.into() })
+}
+
+fn entity(names: Option<&Names>, table: Option<&str>) -> Cow<'static, str> {
+    match (names, table) {
+        (Some(names), Some(table)) if table == names.table => names.entity.into(),
+        (Some(names), None) => names.entity.into(),
+        (_, Some(table)) => table.to_owned().into(),
+        (None, None) => "row".into(),
+    }
+}
+
+fn postgres(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&Names>) -> Error {
+    let code = error.code().unwrap_or_default().into_owned();
+    let table = error.table().map(|table| table.to_owned());
+    let entity = entity(names, table.as_deref());
+    let constraint = error.constraint().unwrap_or_default().to_owned();
+    let fields = || {
+        names
+            .and_then(|names| names.fields(&constraint))
+            .unwrap_or_else(|| if constraint.is_empty() { Vec::new() } else { vec![constraint.clone()] })
+    };
+    // codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+    match code.as_str() {
+        "23505" => Error::Unique { entity, fields: fields() },
+        "23503" => Error::ForeignKey { entity, fields: fields() },
+        "23514" => Error::Check { entity, constraint },
+        "23502" => {
+            let column = postgres_column(error).unwrap_or_default();
+            let field = names.map_or_else(|| column.clone(), |names| names.field(&column));
+            Error::Required { entity, field }
+        }
+        "55P03" => Error::Busy { what: "the row" },
+        "53300" => Error::Busy { what: "the database server (too many connections)" },
+        "57014" => Error::Timeout { what: "the statement" },
+        "57P01" | "57P02" | "57P03" => unavailable(Engine::Postgres, "the server is shutting down or starting", None),
+        code if code.starts_with("08") => unavailable(Engine::Postgres, "the connection failed", None),
+        code if code.starts_with("28") => unavailable(Engine::Postgres, "the server refused the user or password", None),
+        "42P01" => other(Engine::Postgres, Some(code), "a table is missing; create the tables first (`migrate`)"),
+        "42703" => other(Engine::Postgres, Some(code), "a column is missing; the table is older than the program"),
+        "40001" | "40P01" => other(Engine::Postgres, Some(code), "the transaction lost against another one; run it again"),
+        _ => other(Engine::Postgres, Some(code), "the statement was refused"),
+    }
+}
+
+#[cfg(feature = "postgres")]
+fn postgres_column(error: &(dyn sqlx::error::DatabaseError + 'static)) -> Option<String> {
+    error
+        .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+        .and_then(|error| error.column())
+        .map(str::to_owned)
+}
+
+#[cfg(not(feature = "postgres"))]
+fn postgres_column(_error: &(dyn sqlx::error::DatabaseError + 'static)) -> Option<String> {
+    None
+}
+
+fn sqlite(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&Names>) -> Error {
+    let code = error.code().unwrap_or_default().into_owned();
+    let message = error.message();
+    let listed = message.split_once(": ").map(|(_, list)| list).unwrap_or_default();
+    // extended result codes: https://www.sqlite.org/rescode.html
+    match code.as_str() {
+        "2067" | "1555" | "2579" => {
+            let index = listed.strip_prefix("index '").and_then(|rest| rest.strip_suffix('\''));
+            if let Some(index) = index {
+                let fields = names.and_then(|names| names.fields(index)).unwrap_or_else(|| vec![index.to_owned()]);
+                return Error::Unique { entity: entity(names, None), fields };
+            }
+            let columns: Vec<(&str, &str)> = listed.split(", ").filter_map(|column| column.split_once('.')).collect();
+            let table = columns.first().map(|(table, _)| *table);
+            let fields = columns
+                .iter()
+                .map(|(_, column)| names.map_or_else(|| (*column).to_owned(), |names| names.field(column)))
+                .collect();
+            Error::Unique { entity: entity(names, table), fields }
+        }
+        "787" => Error::ForeignKey { entity: entity(names, None), fields: Vec::new() },
+        "275" => Error::Check { entity: entity(names, None), constraint: listed.to_owned() },
+        "1299" => {
+            let (table, column) = listed.split_once('.').unwrap_or(("", listed));
+            let field = names.map_or_else(|| column.to_owned(), |names| names.field(column));
+            Error::Required { entity: entity(names, (!table.is_empty()).then_some(table)), field }
+        }
+        "5" | "6" | "261" | "262" | "517" => Error::Busy { what: "the database file" },
+        "13" => other(Engine::Sqlite, Some(code), "the disk is full"),
+        "9" => Error::Timeout { what: "the statement" },
+        "1" if message.starts_with("no such table") => {
+            other(Engine::Sqlite, Some(code), "a table is missing; create the tables first (`migrate`)")
+        }
+        "1" if message.starts_with("no such column") || message.contains("has no column") => {
+            other(Engine::Sqlite, Some(code), "a column is missing; the table is older than the program")
+        }
+        "8" | "776" | "1544" => other(Engine::Sqlite, Some(code), "the database file is read-only"),
+        "14" => unavailable(Engine::Sqlite, "the database file cannot be opened", None),
+        "26" => other(Engine::Sqlite, Some(code), "the file is not a SQLite database"),
+        _ => other(Engine::Sqlite, Some(code), "the statement was refused"),
+    }
+}

@@ -1,0 +1,321 @@
+//! Events that were committed: stored beside the rows they speak of, published by the relay.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
+
+use super::Db;
+use super::dialect::{Args, Engine, Row, Sql, SqlText};
+use super::executor::{Access, Executor};
+use crate::entity::EntityValue;
+use crate::error::Result;
+use crate::event::{Headers, Outgoing};
+
+const COLUMNS: &str = "event_id, subject, event_type, event_key, headers, payload, created_at";
+
+/// `$1…` of SQLite's multi-row insert stay below its limit of 32,766 parameters.
+const SQLITE_ROWS: usize = 1_000;
+
+/// Stores events, as the last statement before a commit.
+///
+/// On Postgres a lock per ordering key is taken first and held to the end of the transaction, so that
+/// within one key a lower sequence number means an earlier commit. Taking the number first and the lock later
+/// inverts neighbours.
+pub(crate) async fn insert(executor: &Executor, events: &[Outgoing]) -> Result<()> {
+    match executor.engine() {
+        Engine::Postgres => {
+            lock_keys(executor, events).await?;
+            let mut args = executor.args();
+            bind_columns(&mut args, events);
+            let sql = "INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at) \
+                 SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[])";
+            executor.execute(sql, args, None).await?;
+        }
+        Engine::Sqlite => {
+            for chunk in events.chunks(SQLITE_ROWS) {
+                let mut args = executor.args();
+                for event in chunk {
+                    bind_row(&mut args, event);
+                }
+                executor.execute(SqlText::built(insert_rows(chunk.len())), args, None).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn insert_rows(rows: usize) -> String {
+    use std::fmt::Write as _;
+    let mut sql = format!("INSERT INTO shared_outbox ({COLUMNS}) VALUES ");
+    for row in 0..rows {
+        let first = row * 7;
+        let _infallible = write!(
+            sql,
+            "{}(${}, ${}, ${}, ${}, ${}, ${}, ${})",
+            if row == 0 { "" } else { ", " },
+            first + 1,
+            first + 2,
+            first + 3,
+            first + 4,
+            first + 5,
+            first + 6,
+            first + 7
+        );
+    }
+    sql
+}
+
+fn bind_row(args: &mut Args, event: &Outgoing) {
+    event.id.bind(args);
+    event.subject.bind(args);
+    event.event_type.bind(args);
+    event.key.bind(args);
+    event.headers.to_json().bind(args);
+    event.payload.to_vec().bind(args);
+    event.time.bind(args);
+}
+
+fn bind_columns(args: &mut Args, events: &[Outgoing]) {
+    let headers: Vec<String> = events.iter().map(|event| event.headers.to_json()).collect();
+    let payloads: Vec<Vec<u8>> = events.iter().map(|event| event.payload.to_vec()).collect();
+    EntityValue::bind_array(events.iter().map(|event| Some(&event.id)), args);
+    EntityValue::bind_array(events.iter().map(|event| Some(&event.subject)), args);
+    EntityValue::bind_array(events.iter().map(|event| Some(&event.event_type)), args);
+    EntityValue::bind_array(events.iter().map(|event| Some(&event.key)), args);
+    EntityValue::bind_array(headers.iter().map(Some), args);
+    EntityValue::bind_array(payloads.iter().map(Some), args);
+    EntityValue::bind_array(events.iter().map(|event| Some(&event.time)), args);
+}
+
+async fn lock_keys(executor: &Executor, events: &[Outgoing]) -> Result<()> {
+    // sorted: two transactions that take several keys take them in the same order and cannot deadlock
+    let keys: BTreeSet<i64> = events.iter().filter_map(|event| event.key.as_deref()).map(key_hash).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<i64> = keys.into_iter().collect();
+    let mut args = executor.args();
+    EntityValue::bind_array(keys.iter().map(Some), &mut args);
+    executor.fetch_all(Access::Write, "SELECT pg_advisory_xact_lock(k) FROM UNNEST($1::bigint[]) AS k", args, None).await?;
+    Ok(())
+}
+
+/// FNV-1a, 64 bit: the same in every process and version, unlike the standard library's hasher.
+fn key_hash(key: &str) -> i64 {
+    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    hash.cast_signed()
+}
+
+/// An event that waits to be published.
+#[derive(Debug, Clone)]
+pub(crate) struct Pending {
+    pub(crate) seq: i64,
+    pub(crate) event: Outgoing,
+}
+
+/// What a broker's acknowledgement says, kept on the event's row.
+#[derive(Debug, Clone)]
+pub(crate) struct Published {
+    pub(crate) seq: i64,
+    pub(crate) stream: String,
+    pub(crate) stream_seq: i64,
+}
+
+/// An event of the log: what was committed, in order.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct OutboxEntry {
+    /// The position: within one key, a later commit has a higher one.
+    pub seq: i64,
+    /// The event's id.
+    pub event_id: uuid::Uuid,
+    /// The concrete subject.
+    pub subject: String,
+    /// The event type's name.
+    pub event_type: String,
+    /// The ordering key.
+    pub key: Option<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When the bus took it.
+    pub published_at: Option<DateTime<Utc>>,
+}
+
+/// The events that wait to be published, and those that were (until their retention ends).
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    db: Db,
+}
+
+impl Outbox {
+    pub(crate) fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// How many events wait to be published.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn pending(&self) -> Result<u64> {
+        let executor = self.db.executor();
+        let sql = "SELECT count(*) FROM shared_outbox WHERE published_at IS NULL";
+        let row = executor.fetch_optional(Access::Read, sql, executor.args(), None).await?;
+        count(row.as_ref(), 0)
+    }
+
+    /// The highest position given so far, 0 when there is none.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn last(&self) -> Result<i64> {
+        let executor = self.db.executor();
+        let sql = "SELECT coalesce(max(seq), 0) FROM shared_outbox";
+        let row = executor.fetch_optional(Access::Read, sql, executor.args(), None).await?;
+        row.map_or(Ok(0), |row| row.required(0))
+    }
+
+    /// How many published events there are of each subject.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn published_by_subject(&self) -> Result<BTreeMap<String, u64>> {
+        let executor = self.db.executor();
+        let sql = "SELECT subject, count(*) FROM shared_outbox WHERE published_at IS NOT NULL GROUP BY subject";
+        let rows = executor.fetch_all(Access::Read, sql, executor.args(), None).await?;
+        rows.iter().map(|row| Ok((row.required(0)?, count(Some(row), 1)?))).collect()
+    }
+
+    /// The log in the order of its positions, as a stream.
+    pub fn entries(&self) -> BoxStream<'static, Result<OutboxEntry>> {
+        let executor = self.db.executor();
+        let sql = "SELECT seq, event_id, subject, event_type, event_key, created_at, published_at FROM shared_outbox ORDER BY seq";
+        executor
+            .stream(sql, executor.args(), None)
+            .and_then(|row| async move {
+                Ok(OutboxEntry {
+                    seq: row.required(0)?,
+                    event_id: EntityValue::read(&row, 1)?,
+                    subject: row.required(2)?,
+                    event_type: row.required(3)?,
+                    key: row.get(4)?,
+                    created_at: EntityValue::read(&row, 5)?,
+                    published_at: EntityValue::read(&row, 6)?,
+                })
+            })
+            .boxed()
+    }
+
+    /// The payloads of all events of a type, in order.
+    pub(crate) async fn payloads(&self, event_type: &str) -> Result<Vec<Vec<u8>>> {
+        let executor = self.db.executor();
+        let mut args = executor.args();
+        event_type.to_owned().bind(&mut args);
+        let sql = "SELECT payload FROM shared_outbox WHERE event_type = $1 ORDER BY seq";
+        let rows = executor.fetch_all(Access::Read, sql, args, None).await?;
+        rows.iter().map(|row| row.required(0)).collect()
+    }
+
+    /// The next events to publish, in order.
+    pub(crate) async fn unpublished(&self, limit: usize) -> Result<Vec<Pending>> {
+        let executor = self.db.executor();
+        let mut args = executor.args();
+        i64::try_from(limit).unwrap_or(i64::MAX).bind(&mut args);
+        let sql = "SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM shared_outbox \
+             WHERE published_at IS NULL ORDER BY seq LIMIT $1";
+        let rows = executor.fetch_all(Access::Read, sql, args, None).await?;
+        rows.iter()
+            .map(|row| {
+                let headers: String = row.required(5)?;
+                let payload: Vec<u8> = row.required(6)?;
+                let seq: i64 = row.required(0)?;
+                let mut headers = Headers::from_json(&headers);
+                headers.set("ce-sequence", seq.to_string());
+                Ok(Pending {
+                    seq,
+                    event: Outgoing {
+                        id: EntityValue::read(row, 1)?,
+                        subject: row.required(2)?,
+                        event_type: row.required(3)?,
+                        key: row.get(4)?,
+                        headers,
+                        payload: Bytes::from(payload),
+                        time: EntityValue::read(row, 7)?,
+                    },
+                })
+            })
+            .collect()
+    }
+
+    /// Notes what the bus took, in one statement.
+    pub(crate) async fn mark(&self, published: &[Published]) -> Result<()> {
+        let executor = self.db.executor();
+        let now = crate::time::now();
+        match executor.engine() {
+            Engine::Postgres => {
+                let mut args = executor.args();
+                EntityValue::bind_array(published.iter().map(|p| Some(&p.seq)), &mut args);
+                EntityValue::bind_array(published.iter().map(|p| Some(&p.stream)), &mut args);
+                EntityValue::bind_array(published.iter().map(|p| Some(&p.stream_seq)), &mut args);
+                now.bind(&mut args);
+                let sql = "UPDATE shared_outbox SET published_at = $4, stream = done.stream, stream_seq = done.stream_seq \
+                     FROM UNNEST($1::bigint[], $2::text[], $3::bigint[]) AS done (seq, stream, stream_seq) \
+                     WHERE shared_outbox.seq = done.seq";
+                executor.execute(sql, args, None).await?;
+            }
+            Engine::Sqlite => {
+                for chunk in published.chunks(SQLITE_ROWS) {
+                    let mut args = executor.args();
+                    now.bind(&mut args);
+                    for done in chunk {
+                        done.seq.bind(&mut args);
+                        done.stream.bind(&mut args);
+                        done.stream_seq.bind(&mut args);
+                    }
+                    executor.execute(SqlText::built(mark_rows(chunk.len())), args, None).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes published events older than `age`, a small batch at a time; returns how many.
+    pub(crate) async fn prune(&self, age: Duration) -> Result<u64> {
+        const PRUNE: Sql = Sql::same(
+            "DELETE FROM shared_outbox WHERE seq IN \
+             (SELECT seq FROM shared_outbox WHERE published_at < $1 ORDER BY published_at LIMIT 1000)",
+        );
+        let executor = self.db.executor();
+        let age = chrono::TimeDelta::from_std(age).unwrap_or(chrono::TimeDelta::MAX);
+        let Some(before) = crate::time::now().checked_sub_signed(age) else { return Ok(0) };
+        let mut args = executor.args();
+        before.bind(&mut args);
+        executor.execute(PRUNE.text(executor.engine()), args, None).await
+    }
+}
+
+fn mark_rows(rows: usize) -> String {
+    use std::fmt::Write as _;
+    let mut sql = String::from("WITH done (seq, stream, stream_seq) AS (VALUES ");
+    for row in 0..rows {
+        let first = 2 + row * 3;
+        let comma = if row == 0 { "" } else { ", " };
+        let _infallible = write!(sql, "{comma}(${}, ${}, ${})", first, first + 1, first + 2);
+    }
+    sql.push_str(
+        ") UPDATE shared_outbox SET published_at = $1, stream = done.stream, stream_seq = done.stream_seq \
+         FROM done WHERE shared_outbox.seq = done.seq",
+    );
+    sql
+}
+
+/// A count is never negative, whatever type the engine gives it.
+pub(super) fn count(row: Option<&Row>, index: usize) -> Result<u64> {
+    let count: i64 = row.map_or(Ok(0), |row| row.required(index))?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}

@@ -1,0 +1,376 @@
+//! Transactions: rows and events together, or neither.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::TryStreamExt;
+
+use super::Db;
+use super::dialect::{ArgsInner, Engine, Row, RowInner};
+use super::executor::Executor;
+use super::failure::classify;
+use super::outbox;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::event::{Outgoing, Publish};
+use crate::id;
+
+/// An open transaction. What is written through it and what is published through it becomes visible
+/// together at the commit, or never.
+///
+/// Get one from [`Db::transaction`] or as the `&mut Tx` argument of a subscriber. Dropping it rolls it back.
+/// A statement whose future is dropped half-way breaks the transaction: everything after it fails and it is
+/// rolled back, since nobody knows whether the statement ran.
+#[derive(Debug)]
+pub struct Tx {
+    inner: Arc<TxInner>,
+}
+
+/// The state of a transaction, shared between it and the repositories made from it.
+pub struct TxInner {
+    db: Db,
+    context: Context,
+    slot: Mutex<Slot>,
+    // no statement is under way while one of these is locked, and no lock is held across an await
+    events: Mutex<Vec<Outgoing>>,
+    after_commit: Mutex<Vec<Hook>>,
+}
+
+type Hook = Box<dyn FnOnce() + Send>;
+
+enum Slot {
+    Idle(Connection),
+    // Postgres ignores everything after a failed statement, even the COMMIT, which it answers with a silent
+    // rollback; SQLite goes on. Here both refuse, so that what works on one engine works on the other.
+    Failed(Connection),
+    Busy,
+    Broken,
+    Ended,
+}
+
+enum Connection {
+    #[cfg(feature = "postgres")]
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+    #[cfg(feature = "sqlite")]
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+}
+
+impl std::fmt::Debug for TxInner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tx").field("engine", &self.db.engine()).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // the guarded values are replaced as a whole: a panic elsewhere leaves none half-written
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl TxInner {
+    pub(crate) fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Takes the connection for one statement.
+    pub(super) fn checkout(&self) -> Result<Checkout<'_>> {
+        self.take(false)
+    }
+
+    fn take(&self, even_failed: bool) -> Result<Checkout<'_>> {
+        let mut slot = lock(&self.slot);
+        match std::mem::replace(&mut *slot, Slot::Busy) {
+            Slot::Idle(connection) => Ok(Checkout { tx: self, connection: Some(connection) }),
+            Slot::Failed(connection) if even_failed => Ok(Checkout { tx: self, connection: Some(connection) }),
+            Slot::Failed(connection) => {
+                *slot = Slot::Failed(connection);
+                Err(Error::Usage(
+                    "an earlier statement of this transaction failed, so it can only be rolled back; return the error, \
+                     or run what may fail inside `tx.transaction(..)`"
+                        .into(),
+                ))
+            }
+            Slot::Busy => Err(Error::Usage(
+                "two statements at once in one transaction; await the first before starting the second".into(),
+            )),
+            Slot::Broken => {
+                *slot = Slot::Broken;
+                Err(Error::Usage(
+                    "a statement of this transaction was cancelled half-way; the transaction is rolled back, run it again".into(),
+                ))
+            }
+            Slot::Ended => {
+                *slot = Slot::Ended;
+                Err(Error::Usage("this transaction has ended; a repository made from it cannot be used any more".into()))
+            }
+        }
+    }
+}
+
+/// The connection of a transaction while one statement runs. Dropped without [`give_back`](Self::give_back)
+/// (the statement's future was dropped), the transaction is broken.
+pub(super) struct Checkout<'t> {
+    tx: &'t TxInner,
+    connection: Option<Connection>,
+}
+
+macro_rules! on_connection {
+    ($checkout:expr, $arguments:expr, |$args:ident, $connection:ident, $row:ident| $run:expr) => {
+        match ($checkout.connection.as_mut(), $arguments) {
+            #[cfg(feature = "postgres")]
+            (Some(Connection::Postgres(transaction)), ArgsInner::Postgres($args)) => {
+                let $connection = &mut **transaction;
+                let $row = RowInner::Postgres;
+                $run
+            }
+            #[cfg(feature = "sqlite")]
+            (Some(Connection::Sqlite(transaction)), ArgsInner::Sqlite($args)) => {
+                let $connection = &mut **transaction;
+                let $row = RowInner::Sqlite;
+                $run
+            }
+            #[allow(unreachable_patterns)] // reachable when both engines are compiled in
+            _ => unreachable!("arguments are made for the engine of the transaction they are used in"),
+        }
+    };
+}
+
+type SafeSql = sqlx::AssertSqlSafe<std::borrow::Cow<'static, str>>;
+
+impl Checkout<'_> {
+    pub(super) fn give_back(mut self, succeeded: bool) {
+        if let Some(connection) = self.connection.take() {
+            *lock(&self.tx.slot) = if succeeded { Slot::Idle(connection) } else { Slot::Failed(connection) };
+        }
+    }
+
+    fn end(mut self) -> Option<Connection> {
+        *lock(&self.tx.slot) = Slot::Ended;
+        self.connection.take()
+    }
+
+    pub(super) async fn fetch_optional(&mut self, sql: SafeSql, args: ArgsInner) -> sqlx::Result<Option<Row>> {
+        on_connection!(self, args, |args, connection, row| {
+            sqlx::query_with(sql, args).fetch_optional(connection).await.map(|found| found.map(row).map(Row))
+        })
+    }
+
+    pub(super) async fn fetch_all(&mut self, sql: SafeSql, args: ArgsInner) -> sqlx::Result<Vec<Row>> {
+        on_connection!(self, args, |args, connection, row| {
+            sqlx::query_with(sql, args).fetch(connection).map_ok(|found| Row(row(found))).try_collect().await
+        })
+    }
+
+    pub(super) async fn execute(&mut self, sql: SafeSql, args: ArgsInner) -> sqlx::Result<u64> {
+        on_connection!(self, args, |args, connection, _row| {
+            sqlx::query_with(sql, args).execute(connection).await.map(|done| done.rows_affected())
+        })
+    }
+
+    pub(super) async fn script(&mut self, sql: SafeSql) -> sqlx::Result<()> {
+        match self.connection.as_mut() {
+            #[cfg(feature = "postgres")]
+            Some(Connection::Postgres(transaction)) => {
+                sqlx::raw_sql(sql).execute(&mut **transaction).await.map(|_| ())
+            }
+            #[cfg(feature = "sqlite")]
+            Some(Connection::Sqlite(transaction)) => {
+                sqlx::raw_sql(sql).execute(&mut **transaction).await.map(|_| ())
+            }
+            None => unreachable!("a checkout holds its connection until it is given back or ended, which consume it"),
+        }
+    }
+}
+
+impl Drop for Checkout<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            *lock(&self.tx.slot) = Slot::Broken;
+            // sqlx queues a ROLLBACK when it drops a transaction
+            drop(connection);
+        }
+    }
+}
+
+impl Tx {
+    pub(crate) async fn begin(db: &Db) -> Result<Self> {
+        let (db, context) = (db.clone(), Context::current());
+        // A future dropped inside sqlx' `begin` can leave a pooled connection in an open transaction (9 of 23
+        // tries on Postgres with sqlx 0.9.0). In a task of its own `begin` always runs to its end, which the
+        // pool's timeout bounds; a transaction that nobody waits for any more is rolled back by its drop.
+        let task = tokio::spawn(async move {
+            let connection = connect(&db).await.map_err(|error| classify(error, db.engine(), None))?;
+            Ok(Self {
+                inner: Arc::new(TxInner {
+                    db,
+                    context,
+                    slot: Mutex::new(Slot::Idle(connection)),
+                    events: Mutex::default(),
+                    after_commit: Mutex::default(),
+                }),
+            })
+        });
+        task.await.map_err(|_| Error::Unavailable { what: "the runtime is shutting down".into(), source: None })?
+    }
+
+    /// The repository of an entity, inside this transaction.
+    #[must_use]
+    pub fn repo<E: crate::entity::Entity>(&self) -> crate::entity::Repo<E> {
+        crate::entity::Repo::new(self.executor())
+    }
+
+    pub(crate) fn executor(&self) -> Executor {
+        Executor::Tx(Arc::clone(&self.inner))
+    }
+
+    /// The database this transaction is in.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.inner.db
+    }
+
+    /// Publishes an event if, and only if, this transaction commits.
+    ///
+    /// The event is validated, encoded and checked against the limits here, so a mistake is an error of this
+    /// call; it is stored with the transaction's rows and sent after the commit. Returns the event's id.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with every violation; [`Error::Usage`] when it is too large.
+    #[allow(clippy::unused_async)] // part of the signature: storing may become a round trip
+    pub async fn publish(&self, event: impl Publish) -> Result<uuid::Uuid> {
+        self.publish_draft(event.draft()?)
+    }
+
+    pub(crate) fn publish_draft(&self, draft: crate::event::Draft) -> Result<uuid::Uuid> {
+        let db = &self.inner.db;
+        let outgoing = draft.seal(&self.inner.context, db.source(), db.max_payload())?;
+        let id = outgoing.id;
+        lock(&self.inner.events).push(outgoing);
+        Ok(id)
+    }
+
+    /// Publishes an event that has no Rust type, checked at run time; see [`Bus::publish_raw`](crate::Bus::publish_raw).
+    ///
+    /// # Errors
+    /// [`Error::Usage`]: the subject is none, or the event is too large.
+    #[allow(clippy::unused_async)] // see `publish`
+    pub async fn publish_raw(&self, subject: &str, event_type: &str, data: &serde_json::Value) -> Result<uuid::Uuid> {
+        self.publish_draft(crate::event::raw_draft(subject, event_type, data))
+    }
+
+    /// Runs something after the commit, if it comes. It must be quick and cannot fail; for work that must not
+    /// be lost, publish an event.
+    pub fn after_commit(&self, hook: impl FnOnce() + Send + 'static) {
+        lock(&self.inner.after_commit).push(Box::new(hook));
+    }
+
+    /// A transaction within this one: when the closure fails, its rows and events are undone and this
+    /// transaction goes on.
+    ///
+    /// # Errors
+    /// The closure's error, or that of the savepoint.
+    pub async fn transaction<T, F>(&mut self, work: F) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut Self) -> Result<T>,
+    {
+        let executor = self.executor();
+        let name = format!("s_{}", id::new().simple());
+        let (events, hooks) = (lock(&self.inner.events).len(), lock(&self.inner.after_commit).len());
+        executor.execute_script(super::SqlText::built(format!("SAVEPOINT {name}"))).await?;
+        let mut guard = SavepointGuard { tx: &self.inner, armed: true };
+        let mut inner = Self { inner: Arc::clone(&self.inner) };
+        let result = work(&mut inner).await;
+        let result = match result {
+            Ok(value) => {
+                executor.execute_script(super::SqlText::built(format!("RELEASE SAVEPOINT {name}"))).await?;
+                Ok(value)
+            }
+            Err(error) => {
+                let undo = format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}");
+                let mut checkout = self.inner.take(true)?;
+                let undone = checkout.script(super::SqlText::built(undo).into_safe()).await;
+                checkout.give_back(undone.is_ok());
+                undone.map_err(|error| classify(error, executor.engine(), None))?;
+                lock(&self.inner.events).truncate(events);
+                lock(&self.inner.after_commit).truncate(hooks);
+                Err(error)
+            }
+        };
+        guard.armed = false;
+        result
+    }
+
+    /// Writes the events and commits.
+    pub(crate) async fn commit(self) -> Result<()> {
+        let events = std::mem::take(&mut *lock(&self.inner.events));
+        if !events.is_empty() {
+            outbox::insert(&self.executor(), &events).await?;
+        }
+        let checkout = self.inner.checkout()?;
+        let engine = self.inner.db.engine();
+        let Some(connection) = checkout.end() else { return Ok(()) };
+        // in a task of its own, so that a caller who goes away leaves no commit half sent
+        let task = tokio::spawn(async move {
+            match connection {
+                #[cfg(feature = "postgres")]
+                Connection::Postgres(transaction) => transaction.commit().await,
+                #[cfg(feature = "sqlite")]
+                Connection::Sqlite(transaction) => transaction.commit().await,
+            }
+        });
+        let db = self.inner.db.clone();
+        let hooks = std::mem::take(&mut *lock(&self.inner.after_commit));
+        match task.await {
+            Ok(result) => result.map_err(|error| classify(error, engine, None))?,
+            Err(_) => return Err(Error::Timeout { what: "the commit (the runtime is shutting down)" }),
+        }
+        if !events.is_empty() {
+            db.nudge();
+        }
+        for hook in hooks {
+            hook();
+        }
+        Ok(())
+    }
+
+    /// Undoes everything.
+    pub(crate) async fn rollback(self) -> Result<()> {
+        let Ok(checkout) = self.inner.take(true) else { return Ok(()) };
+        let engine = self.inner.db.engine();
+        let result = match checkout.end() {
+            #[cfg(feature = "postgres")]
+            Some(Connection::Postgres(transaction)) => transaction.rollback().await,
+            #[cfg(feature = "sqlite")]
+            Some(Connection::Sqlite(transaction)) => transaction.rollback().await,
+            None => Ok(()),
+        };
+        result.map_err(|error| classify(error, engine, None))
+    }
+}
+
+/// A nested transaction whose future is dropped leaves an open savepoint: the whole transaction is broken then.
+struct SavepointGuard<'t> {
+    tx: &'t TxInner,
+    armed: bool,
+}
+
+impl Drop for SavepointGuard<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            *lock(&self.tx.slot) = Slot::Broken;
+        }
+    }
+}
+
+async fn connect(db: &Db) -> sqlx::Result<Connection> {
+    match db.engine() {
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => Ok(Connection::Postgres(db.postgres_pool().begin().await?)),
+        // a deferred transaction that becomes a writer gets SQLITE_BUSY at once, whatever the busy timeout
+        #[cfg(feature = "sqlite")]
+        Engine::Sqlite => {
+            let pool = db.sqlite_pool(super::executor::Access::Write);
+            Ok(Connection::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?))
+        }
+        #[allow(unreachable_patterns)] // reachable when an engine is not compiled in
+        _ => unreachable!("a `Db` of an engine that is not compiled in cannot be made"),
+    }
+}

@@ -1,0 +1,498 @@
+//! The one error type: classified, naming types and fields, never carrying a value.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::validate::Violations;
+
+/// `std::result::Result` with [`Error`] as the default error.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A boxed cause, as [`Error::other`] and [`Error::permanent`] take it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// Everything that can go wrong in this library.
+///
+/// No variant carries a value from a payload or from a row: names of types, fields, constraints,
+/// variables and codes only. An error may therefore be logged and may be shown to a caller. The one
+/// place where foreign text can enter is the cause given to [`Error::other`] and
+/// [`Error::permanent`]; `Phi` has no `Display`, so a protected value does not get there
+/// by accident either.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// No row has this id (or it is deleted).
+    NotFound {
+        /// The entity's type name.
+        entity: &'static str,
+    },
+    /// A unique constraint refused the write.
+    Unique {
+        /// The entity's type name, or the table when the entity is not known.
+        entity: Cow<'static, str>,
+        /// The fields that together must be unique.
+        fields: Vec<String>,
+    },
+    /// A foreign key refused the write.
+    ForeignKey {
+        /// The entity's type name, or the table when the entity is not known.
+        entity: Cow<'static, str>,
+        /// The referencing fields; empty on SQLite, which does not say which key it was.
+        fields: Vec<String>,
+    },
+    /// A check constraint refused the write.
+    Check {
+        /// The entity's type name, or the table when the entity is not known.
+        entity: Cow<'static, str>,
+        /// The constraint's name.
+        constraint: String,
+    },
+    /// A column that must have a value got none.
+    Required {
+        /// The entity's type name, or the table when the entity is not known.
+        entity: Cow<'static, str>,
+        /// The field.
+        field: String,
+    },
+    /// Somebody else changed or deleted the row since it was read.
+    Stale {
+        /// The entity's type name.
+        entity: &'static str,
+    },
+    /// A value breaks its `#[validate(..)]` rules.
+    Invalid(Violations),
+    /// A payload or a row could not be read as the type it should be.
+    Decode(DecodeError),
+    /// A page cursor is not one of this query's.
+    Cursor,
+    /// The database is locked or a pool has no free connection in time; trying again may work.
+    Busy {
+        /// What was busy.
+        what: &'static str,
+    },
+    /// Something did not finish before its deadline. The outcome may be unknown.
+    Timeout {
+        /// What took too long.
+        what: &'static str,
+    },
+    /// A server cannot be reached or closed the connection.
+    Unavailable {
+        /// Which server, and what was tried. Never a secret.
+        what: Cow<'static, str>,
+        /// The cause.
+        source: Option<BoxError>,
+    },
+    /// The database refused a statement for another reason.
+    Database(DatabaseError),
+    /// The bus refused a request.
+    Bus {
+        /// What was asked of it.
+        what: Cow<'static, str>,
+        /// The cause.
+        source: Option<BoxError>,
+    },
+    /// The library was asked for something that cannot be done this way.
+    Usage(Cow<'static, str>),
+    /// The configuration is missing, wrong or does not fit the servers it names.
+    Config(ConfigError),
+    /// An error of the service's own code.
+    Other {
+        /// The cause.
+        source: BoxError,
+        /// Whether trying again is pointless.
+        permanent: bool,
+    },
+}
+
+/// What a payload or row could not be read for. Never says which value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodeError {
+    /// The event's or entity's type name, `unknown` when the message does not say a usable one.
+    pub what: Cow<'static, str>,
+    /// Where, as a JSON pointer over field names (`/duration_minutes`), empty for the whole.
+    pub path: String,
+    /// What is wrong.
+    pub code: DecodeCode,
+}
+
+/// Why something could not be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DecodeCode {
+    /// The payload is larger than the limit.
+    TooLarge,
+    /// Arrays and objects are nested deeper than [`crate::event::MAX_DEPTH`].
+    TooDeep,
+    /// The payload is not UTF-8.
+    NotUtf8,
+    /// The payload is not JSON.
+    Syntax,
+    /// The payload ends in the middle.
+    Truncated,
+    /// A field is missing.
+    MissingField,
+    /// A value has another type or form than the field.
+    WrongType,
+    /// No type of the set has this name.
+    UnknownType,
+    /// The event was written by a newer version of its type.
+    NewerVersion,
+    /// The message has no event type, or its headers contradict each other.
+    Envelope,
+    /// A column's value cannot be read as the field's type.
+    Column,
+}
+
+impl DecodeCode {
+    /// The code as a short stable word for logs, metrics and dead letters.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TooLarge => "too_large",
+            Self::TooDeep => "too_deep",
+            Self::NotUtf8 => "not_utf8",
+            Self::Syntax => "syntax",
+            Self::Truncated => "truncated",
+            Self::MissingField => "missing_field",
+            Self::WrongType => "wrong_type",
+            Self::UnknownType => "unknown_type",
+            Self::NewerVersion => "newer_version",
+            Self::Envelope => "envelope",
+            Self::Column => "column",
+        }
+    }
+
+    fn explain(self) -> &'static str {
+        match self {
+            Self::TooLarge => "the payload is larger than the limit",
+            Self::TooDeep => "the payload is nested too deeply",
+            Self::NotUtf8 => "the payload is not UTF-8",
+            Self::Syntax => "the payload is not JSON",
+            Self::Truncated => "the payload ends in the middle",
+            Self::MissingField => "a field is missing",
+            Self::WrongType => "a value has the wrong type or form",
+            Self::UnknownType => "no event type of this name is known here",
+            Self::NewerVersion => "the event is of a newer version than this program knows",
+            Self::Envelope => "the message does not say which event it is",
+            Self::Column => "a column's value does not fit the field",
+        }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot decode `{}`", self.what)?;
+        if !self.path.is_empty() {
+            write!(f, " at {}", self.path)?;
+        }
+        write!(f, ": {}", self.code.explain())
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// What a database said, without its message: engines quote values there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseError {
+    /// `postgres` or `sqlite`.
+    pub engine: &'static str,
+    /// SQLSTATE on Postgres, the extended result code on SQLite.
+    pub code: Option<String>,
+    /// What the library was doing, or the category of a client-side failure.
+    pub what: Cow<'static, str>,
+}
+
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.engine, self.what)?;
+        match &self.code {
+            Some(code) => write!(f, " (code {code})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for DatabaseError {}
+
+/// A start-up error: names the variable, what was tried and what to do. Never prints a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The environment variable (or the declaration) at fault.
+    pub variable: Cow<'static, str>,
+    /// What is wrong, and what was tried.
+    pub problem: String,
+    /// What to do.
+    pub help: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}\nhelp: {}", self.variable, self.problem, self.help)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// The class of an [`Error`], for `match`, metrics and dead-letter reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[allow(missing_docs)] // the names are those of the variants of `Error`
+pub enum ErrorKind {
+    NotFound,
+    Unique,
+    ForeignKey,
+    Check,
+    Required,
+    Stale,
+    Invalid,
+    Decode,
+    Cursor,
+    Busy,
+    Timeout,
+    Unavailable,
+    Database,
+    Bus,
+    Usage,
+    Config,
+    Other,
+    Permanent,
+}
+
+impl ErrorKind {
+    /// The kind as a short stable word for logs, metrics and dead letters.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Unique => "unique",
+            Self::ForeignKey => "foreign_key",
+            Self::Check => "check",
+            Self::Required => "required",
+            Self::Stale => "stale",
+            Self::Invalid => "invalid",
+            Self::Decode => "decode",
+            Self::Cursor => "cursor",
+            Self::Busy => "busy",
+            Self::Timeout => "timeout",
+            Self::Unavailable => "unavailable",
+            Self::Database => "database",
+            Self::Bus => "bus",
+            Self::Usage => "usage",
+            Self::Config => "config",
+            Self::Other => "other",
+            Self::Permanent => "permanent",
+        }
+    }
+}
+
+impl Error {
+    /// Wraps an error of the service's own code. In a subscriber it is retried, then dead-lettered.
+    pub fn other(source: impl Into<BoxError>) -> Self {
+        Self::Other { source: source.into(), permanent: false }
+    }
+
+    /// Wraps an error for which trying again is pointless. In a subscriber it is dead-lettered at once.
+    pub fn permanent(source: impl Into<BoxError>) -> Self {
+        Self::Other { source: source.into(), permanent: true }
+    }
+
+    /// A configuration error.
+    pub fn config(
+        variable: impl Into<Cow<'static, str>>,
+        problem: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self::Config(ConfigError {
+            variable: variable.into(),
+            problem: problem.into(),
+            help: help.into(),
+        })
+    }
+
+    /// The class of this error.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::Unique { .. } => ErrorKind::Unique,
+            Self::ForeignKey { .. } => ErrorKind::ForeignKey,
+            Self::Check { .. } => ErrorKind::Check,
+            Self::Required { .. } => ErrorKind::Required,
+            Self::Stale { .. } => ErrorKind::Stale,
+            Self::Invalid(_) => ErrorKind::Invalid,
+            Self::Decode(_) => ErrorKind::Decode,
+            Self::Cursor => ErrorKind::Cursor,
+            Self::Busy { .. } => ErrorKind::Busy,
+            Self::Timeout { .. } => ErrorKind::Timeout,
+            Self::Unavailable { .. } => ErrorKind::Unavailable,
+            Self::Database(_) => ErrorKind::Database,
+            Self::Bus { .. } => ErrorKind::Bus,
+            Self::Usage(_) => ErrorKind::Usage,
+            Self::Config(_) => ErrorKind::Config,
+            Self::Other { permanent: false, .. } => ErrorKind::Other,
+            Self::Other { permanent: true, .. } => ErrorKind::Permanent,
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Busy { .. } | Self::Timeout { .. } | Self::Unavailable { .. } => true,
+            Self::Database(error) => error.is_serialization(),
+            Self::Bus { .. } | Self::Stale { .. } => true,
+            Self::Other { permanent, .. } => !permanent,
+            _ => false,
+        }
+    }
+
+    /// Whether a subscriber that fails with this error is dead-lettered at once instead of retried.
+    ///
+    /// Not the opposite of [`is_retryable`](Self::is_retryable): a missing row, say, may be there after
+    /// another event was handled, so it is worth the retries.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        matches!(
+            self,
+            Self::Invalid(_) | Self::Decode(_) | Self::Config(_) | Self::Usage(_) | Self::Other { permanent: true, .. }
+        )
+    }
+
+    /// The HTTP status that fits, as the `axum` feature answers it.
+    #[must_use]
+    pub fn http_status(&self) -> u16 {
+        match self {
+            Self::NotFound { .. } => 404,
+            Self::Unique { .. } | Self::ForeignKey { .. } | Self::Stale { .. } => 409,
+            Self::Invalid(_) | Self::Check { .. } | Self::Required { .. } | Self::Decode(_) => 422,
+            Self::Cursor => 400,
+            Self::Busy { .. } | Self::Unavailable { .. } => 503,
+            Self::Timeout { .. } => 504,
+            _ => 500,
+        }
+    }
+
+    /// The whole cause chain on one line, as a log field.
+    ///
+    /// ```
+    /// # let e = shared::Error::Cursor;
+    /// shared::tracing::error!(error = e.report(), "cannot list the appointments");
+    /// ```
+    #[must_use]
+    pub fn report(&self) -> tracing::field::DisplayValue<Report<'_>> {
+        tracing::field::display(Report(self))
+    }
+}
+
+impl DatabaseError {
+    /// Serialization failures and deadlocks (SQLSTATE 40001, 40P01): the transaction may be run again.
+    #[must_use]
+    pub fn is_serialization(&self) -> bool {
+        matches!(self.code.as_deref(), Some("40001" | "40P01"))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound { entity } => write!(f, "`{entity}` not found"),
+            Self::Unique { entity, fields } => {
+                write!(f, "`{entity}` with the same {} already exists", List(fields))
+            }
+            Self::ForeignKey { entity, fields } if fields.is_empty() => {
+                write!(f, "`{entity}` references or is referenced by another row")
+            }
+            Self::ForeignKey { entity, fields } => {
+                write!(f, "`{entity}`: {} references a row that does not exist, or is still referenced", List(fields))
+            }
+            Self::Check { entity, constraint } => {
+                write!(f, "`{entity}` breaks the check constraint `{constraint}`")
+            }
+            Self::Required { entity, field } => write!(f, "`{entity}`: `{field}` must have a value"),
+            Self::Stale { entity } => {
+                write!(f, "`{entity}` was changed by somebody else since it was read; read it again and retry")
+            }
+            Self::Invalid(violations) => violations.fmt(f),
+            Self::Decode(error) => error.fmt(f),
+            Self::Cursor => f.write_str("the page cursor does not belong to this query; start again at the first page"),
+            Self::Busy { what } => write!(f, "{what} is busy; try again"),
+            Self::Timeout { what } => write!(f, "{what} took too long; its outcome may be unknown"),
+            Self::Unavailable { what, .. } => write!(f, "{what}"),
+            Self::Database(error) => error.fmt(f),
+            Self::Bus { what, .. } => write!(f, "{what}"),
+            Self::Usage(what) => write!(f, "{what}"),
+            Self::Config(error) => error.fmt(f),
+            Self::Other { source, .. } => source.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unavailable { source, .. } | Self::Bus { source, .. } => {
+                source.as_ref().map(|e| &**e as &(dyn std::error::Error + 'static))
+            }
+            Self::Other { source, .. } => source.source(),
+            _ => None,
+        }
+    }
+}
+
+impl From<Violations> for Error {
+    fn from(violations: Violations) -> Self {
+        Self::Invalid(violations)
+    }
+}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::other(error)
+    }
+}
+
+pub(crate) fn report_text(error: &Error) -> String {
+    Report(error).to_string()
+}
+
+/// See [`Error::report`].
+#[derive(Debug, Clone, Copy)]
+pub struct Report<'a>(&'a Error);
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = std::error::Error::source(self.0);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+struct List<'a>(&'a [String]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, field) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str(" and ")?;
+            }
+            write!(f, "`{field}`")?;
+        }
+        Ok(())
+    }
+}

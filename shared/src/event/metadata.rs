@@ -1,0 +1,60 @@
+//! What a subscriber may know about the event it handles, besides its payload.
+
+use chrono::{DateTime, Utc};
+
+use crate::context::{Context, Id, Trace};
+
+/// Everything about a delivered event but its payload.
+#[derive(Debug, Clone)]
+pub struct Metadata {
+    /// The event's id, the same at every delivery: an idempotency key for effects outside the database.
+    pub event_id: String,
+    /// The event type's name.
+    pub event_type: String,
+    /// The version of the payload's schema, if the message states one.
+    pub version: Option<u32>,
+    /// The concrete subject.
+    pub subject: String,
+    /// Who published it (`ce-source`).
+    pub source: Option<String>,
+    /// When it happened.
+    pub time: Option<DateTime<Utc>>,
+    /// The ordering key.
+    pub key: Option<String>,
+    /// The position in the publishing database's outbox (CloudEvents extension `sequence`): within one
+    /// key, a later commit has a higher number.
+    pub sequence: Option<i64>,
+    /// The id that all work with the same origin shares.
+    pub correlation_id: Id,
+    /// The event that caused this one.
+    pub causation_id: Option<Id>,
+    /// Who asked for it.
+    pub actor: Option<Id>,
+    /// On whose behalf.
+    pub tenant: Option<Id>,
+    /// The W3C trace.
+    pub trace: Option<Trace>,
+    /// Which try this is, from 1.
+    pub attempt: u32,
+}
+
+impl Metadata {
+    /// The context in which the event is handled: same correlation, caused by this event.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        let mut context = Context::new()
+            .correlation(self.correlation_id.as_str())
+            .causation(&self.event_id);
+        if let Some(actor) = &self.actor {
+            context = context.actor(actor.as_str());
+        }
+        if let Some(tenant) = &self.tenant {
+            context = context.tenant(tenant.as_str());
+        }
+        if let Some(trace) = &self.trace {
+            let trace = trace.child();
+            context = context.trace_parent(&trace.to_string(), trace.state());
+        }
+        context
+    }
+}

@@ -1,0 +1,172 @@
+//! What happened: event types, sets of them, and how they travel.
+
+mod decode;
+mod envelope;
+mod metadata;
+pub mod subject;
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub(crate) use self::decode::{decode_json, decode_raw};
+pub use self::decode::{MAX_DEPTH, decode_event, unknown_type};
+pub use self::envelope::{Delivered, Headers, Incoming, MAX_HEADERS_BYTES, Outgoing, parse};
+pub use self::metadata::Metadata;
+use crate::error::{Error, Result};
+use crate::validate::Validate;
+
+/// What is known about an event type without having one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventInfo {
+    /// The Rust type's name.
+    pub name: &'static str,
+    /// The event type's name, as the `ce-type` header says it.
+    pub event_type: &'static str,
+    /// The declared subject, slots included.
+    pub subject: &'static str,
+    /// The version of the payload's schema.
+    pub version: u32,
+    /// The names of the payload's fields.
+    pub fields: &'static [&'static str],
+    /// Where it is declared.
+    pub file: &'static str,
+    /// Where it is declared.
+    pub line: u32,
+}
+
+/// Something that happened, as one type: one subject, one payload. Derive it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "is not an event",
+    note = "add `#[derive(Serialize, Deserialize, Event)]` and `#[event(subject = \"…\")]` to it"
+)]
+pub trait Event: Validate + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The declared subject, slots included.
+    const SUBJECT: &'static str;
+    /// The event type's name: the subject's literal tokens unless declared otherwise.
+    const TYPE: &'static str;
+    /// The version of the payload's schema, from 1.
+    const VERSION: u32;
+    /// All of it in one place.
+    const INFO: &'static EventInfo;
+
+    /// The concrete subject of this event.
+    fn subject(&self) -> Cow<'static, str> {
+        Cow::Borrowed(Self::SUBJECT)
+    }
+
+    /// The ordering key: events with the same key are handled in commit order.
+    fn key(&self) -> Option<String> {
+        None
+    }
+}
+
+/// One event type or a closed set of them: what a subscriber takes. Derived by structs and by domain enums.
+#[diagnostic::on_unimplemented(
+    message = "a subscriber takes exactly one event, first, but `{Self}` is not an event",
+    label = "is not an event",
+    note = "take a type with `#[derive(Event)]`: one event or a domain's enum"
+)]
+pub trait EventSet: Validate + Send + Sync + Sized + 'static {
+    /// The members.
+    const EVENTS: &'static [&'static EventInfo];
+    /// The members' declared subjects.
+    const SUBJECTS: &'static [&'static str];
+    /// The domain whose events these all are, for an enum; a single event type has none.
+    const DOMAIN: Option<&'static str>;
+    /// All events of the domain, as far as the type knows them: the members themselves, or for a
+    /// `subset_of` enum those of the whole.
+    const UNIVERSE: &'static [&'static EventInfo];
+
+    /// Decodes a payload as the member with this type name.
+    ///
+    /// # Errors
+    /// [`Error::Decode`]: no member has that name, the payload does not fit, or it was written by a newer
+    /// version of the type.
+    fn decode_as(event_type: &str, version: Option<u32>, payload: &[u8]) -> Result<Self>;
+
+    /// Decodes a payload of the current version as the member with this type name.
+    ///
+    /// # Errors
+    /// See [`decode_as`](Self::decode_as).
+    fn decode(event_type: &str, payload: &[u8]) -> Result<Self> {
+        Self::decode_as(event_type, None, payload)
+    }
+}
+
+/// Something that can be published: an event, a domain's enum, or a reference to one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be published: it is not an event",
+    label = "is not an event",
+    note = "derive `Event` for it; for an event without a type there is `publish_raw`"
+)]
+pub trait Publish {
+    /// Validates and encodes it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with every violation; [`Error::Usage`] when serde cannot encode it or its subject is none.
+    fn draft(&self) -> Result<Draft>;
+}
+
+impl<P: Publish + ?Sized> Publish for &P {
+    fn draft(&self) -> Result<Draft> {
+        (**self).draft()
+    }
+}
+
+/// An encoded event before it gets its id and its context.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// The concrete subject.
+    pub subject: Cow<'static, str>,
+    /// The event type's name.
+    pub event_type: Cow<'static, str>,
+    /// The version of the payload's schema.
+    pub version: u32,
+    /// The ordering key.
+    pub key: Option<String>,
+    /// The payload: JSON.
+    pub payload: Bytes,
+}
+
+impl std::fmt::Debug for Draft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Draft")
+            .field("subject", &self.subject)
+            .field("event_type", &self.event_type)
+            .field("version", &self.version)
+            .field("bytes", &self.payload.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Validates and encodes one event.
+///
+/// # Errors
+/// See [`Publish::draft`].
+pub fn draft_event<E: Event>(event: &E) -> Result<Draft> {
+    event.validate()?;
+    let payload = serde_json::to_vec(event)
+        .map_err(|_| Error::Usage(format!("`{}` cannot be encoded as JSON; check its `Serialize`", E::INFO.name).into()))?;
+    Ok(Draft {
+        subject: event.subject(),
+        event_type: Cow::Borrowed(E::TYPE),
+        version: E::VERSION,
+        key: event.key(),
+        payload: payload.into(),
+    })
+}
+
+/// The draft of an event without a type: the payload is what it is.
+pub(crate) fn raw_draft(subject: &str, event_type: &str, data: &serde_json::Value) -> Draft {
+    Draft {
+        subject: Cow::Owned(subject.to_owned()),
+        event_type: Cow::Owned(event_type.to_owned()),
+        version: 1,
+        key: None,
+        payload: data.to_string().into(),
+    }
+}

@@ -1,0 +1,71 @@
+//! Events, entities and subscribers for services that must not lose, duplicate, mistype or leak anything.
+//!
+//! Three declarations make a running service:
+//!
+//! - `#[derive(Event)]` says what happened: subject, schema, validation.
+//! - `#[derive(Entity)]` says what is stored: table, repository, validation.
+//! - `#[subscribe("appointment.*")]` says who reacts.
+//!
+//! Under them a runtime holds the database ([`Db`]: Postgres, or SQLite embedded) and the bus ([`Bus`]: NATS
+//! JetStream, or in-process), and takes over what is easy to get wrong by hand: publishing in the transaction of
+//! the change, handling each event once, retrying, parking what cannot be handled, order per key, shutting down
+//! without loss, and keeping patients' data out of logs and errors ([`Phi`]).
+#![forbid(unsafe_code)]
+
+// generated code says `::shared`, also when this crate uses its own derives
+extern crate self as shared;
+
+#[doc(hidden)]
+pub mod __private;
+pub mod bus;
+pub mod config;
+pub mod context;
+pub mod db;
+pub mod entity;
+pub mod error;
+pub mod event;
+#[cfg(feature = "axum")]
+pub mod http;
+pub mod id;
+#[cfg(feature = "cli")]
+pub mod log;
+pub mod phi;
+pub mod prelude;
+pub mod service;
+#[cfg(feature = "sqlite")]
+pub mod testing;
+pub mod time;
+pub mod validate;
+
+pub use shared_macros::{Entity, EntityEnum, EntityValue, Event, Validate, subscribe};
+/// The `tracing` macros, so that a service needs no dependency of its own for them.
+pub use tracing;
+
+pub use self::bus::{Bus, Receipt};
+pub use self::config::Config;
+pub use self::context::Context;
+pub use self::db::{Db, Tx};
+pub use self::entity::Repo;
+pub use self::error::{Error, ErrorKind, Result};
+pub use self::event::Metadata;
+pub use self::phi::Phi;
+pub use self::service::{Running, Service, State, run, start};
+
+#[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+compile_error!("`shared` needs a database: enable its feature `postgres` or `sqlite` (or both)");
+
+/// The entities of a service: `entities![Reminder, Invoice]`.
+#[macro_export]
+macro_rules! entities {
+    ($($entity:ty),* $(,)?) => {
+        [$(<$entity as $crate::entity::Entity>::DEF),*]
+    };
+}
+
+/// The subscribers of a service: `subscribers![remind, billing::bill]`.
+#[macro_export]
+macro_rules! subscribers {
+    ($($subscriber:ty),* $(,)?) => {
+        [$($crate::service::Subscriber::of::<$subscriber>()),*]
+    };
+}

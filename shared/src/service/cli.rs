@@ -1,0 +1,158 @@
+//! A service's command line.
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use uuid::Uuid;
+
+use super::{Service, running};
+use crate::config::{Config, VARIABLES};
+use crate::db::{Db, DbOptions};
+use crate::error::{Error, Result};
+
+#[derive(Parser)]
+#[command(about = "Runs the service, and looks after what it stores", subcommand_required = false)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run until SIGTERM or Ctrl-C (the default)
+    Run,
+    /// Create the tables that are missing
+    Migrate,
+    /// Check configuration, database and bus, then exit
+    Check,
+    /// Show how many events wait to be published
+    Outbox,
+    /// List, show, replay or delete what could not be handled
+    DeadLetters {
+        #[command(subcommand)]
+        command: Option<DeadLetterCommand>,
+    },
+}
+
+#[derive(Subcommand)]
+enum DeadLetterCommand {
+    /// One line for each letter (the default)
+    List,
+    /// One letter; its payload stays hidden unless asked for
+    Show {
+        /// The letter's id
+        id: Uuid,
+        /// Print the payload, which may contain patients' data
+        #[arg(long)]
+        expose: bool,
+    },
+    /// Handle one letter again, now
+    Replay {
+        /// The letter's id
+        id: Uuid,
+    },
+    /// Delete one letter for good
+    Purge {
+        /// The letter's id
+        id: Uuid,
+    },
+}
+
+pub(super) async fn main(service: Service) -> Result<()> {
+    let result = command(service).await;
+    if let Err(error) = &result {
+        eprintln!("error: {error}");
+        std::process::exit(exit_code(error));
+    }
+    result
+}
+
+/// 2 when the surroundings are wrong, so that a supervisor can tell it from a crash.
+fn exit_code(error: &Error) -> i32 {
+    if matches!(error, Error::Config(_)) { 2 } else { 1 }
+}
+
+fn help() -> String {
+    let mut text = String::from("Environment:\n");
+    for (name, default, meaning) in VARIABLES {
+        text.push_str(&format!("  {name:<27} {meaning} [default: {default}]\n"));
+    }
+    text.push_str("  RUST_LOG                    what is logged [default: info]");
+    text
+}
+
+async fn command(service: Service) -> Result<()> {
+    let command = Cli::command().name(service.name().to_owned()).after_help(help());
+    let matches = command.get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    crate::log::init();
+    let config = Config::from_env()?;
+    match cli.command.unwrap_or(Command::Run) {
+        Command::Run => super::run([service]).await,
+        Command::Migrate => {
+            let db = connect(&config).await?;
+            db.create_tables(service.entity_defs()).await?;
+            println!("tables are there");
+            Ok(())
+        }
+        Command::Check => {
+            running::check(std::slice::from_ref(&service))?;
+            connect(&config).await?.ping().await?;
+            crate::Bus::from_config(&config).await?.ping().await?;
+            println!("configuration, database and bus are fine");
+            Ok(())
+        }
+        Command::Outbox => {
+            let outbox = connect(&config).await?.outbox();
+            println!("waiting: {}", outbox.pending().await?);
+            for (subject, count) in outbox.published_by_subject().await? {
+                println!("published {subject}: {count}");
+            }
+            Ok(())
+        }
+        Command::DeadLetters { command } => {
+            dead_letters(service, &config, command.unwrap_or(DeadLetterCommand::List)).await
+        }
+    }
+}
+
+async fn connect(config: &Config) -> Result<Db> {
+    DbOptions::from_config(config).connect().await
+}
+
+async fn dead_letters(service: Service, config: &Config, command: DeadLetterCommand) -> Result<()> {
+    let db = connect(config).await?;
+    let letters = db.dead_letters();
+    match command {
+        DeadLetterCommand::List => {
+            let list = letters.list().await?;
+            for letter in &list {
+                println!(
+                    "{}  {}  {}  {}  {} tries  {}",
+                    letter.id, letter.parked_at, letter.subscription, letter.reason, letter.attempts, letter.report
+                );
+            }
+            println!("{} waiting", list.len());
+            Ok(())
+        }
+        DeadLetterCommand::Show { id, expose } => {
+            let list = letters.list().await?;
+            let letter = list.iter().find(|letter| letter.id == id).ok_or(Error::NotFound { entity: "DeadLetter" })?;
+            println!("{letter:#?}");
+            if expose {
+                println!("{}", String::from_utf8_lossy(letter.expose_payload()));
+            }
+            Ok(())
+        }
+        DeadLetterCommand::Replay { id } => {
+            let running = running::prepare(config, service).await?;
+            let handled = running.replay(id).await?;
+            running.shutdown().await?;
+            println!("{}", if handled { "handled" } else { "failed again; it is a new dead letter" });
+            Ok(())
+        }
+        DeadLetterCommand::Purge { id } => {
+            let deleted = letters.purge(id).await?;
+            println!("{}", if deleted { "deleted" } else { "no such letter" });
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! One event through one subscription: decode, validate, begin, inbox, handler, outbox, commit.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+use super::extract::{Call, Parts, States};
+use super::subscriber::{OnUnknown, Prepared, Subscriber};
+use crate::bus::Bus;
+use crate::db::{Db, Tx, dead_letter, inbox};
+use crate::error::{DecodeCode, Error, Result};
+use crate::event::{Delivered, Draft, Incoming, Metadata};
+use crate::time::Clock;
+
+/// Everything one subscription needs to handle events.
+pub(crate) struct Subscription {
+    /// The durable name: `{service}_{handler}`.
+    pub(crate) durable: String,
+    pub(crate) subscriber: Subscriber,
+    pub(crate) db: Db,
+    pub(crate) bus: Bus,
+    pub(crate) states: Arc<States>,
+    pub(crate) clock: Option<Clock>,
+}
+
+/// What becomes of a message after a try.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Acknowledge it: handled, known already, or parked.
+    Done,
+    /// Try it again after the pause.
+    Again {
+        pause: Duration,
+        /// Whether the try counts. A try that failed because the database is away does not.
+        counts: bool,
+    },
+}
+
+/// The pause while the database is away.
+const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
+
+impl Subscription {
+    /// Handles a message; `attempt` is the number of this try, from 1.
+    pub(crate) async fn handle(&self, message: &Delivered, attempt: u32) -> Verdict {
+        let (mut incoming, envelope) = crate::event::parse(message);
+        incoming.metadata.attempt = attempt;
+        let metadata = incoming.metadata.clone();
+        let span = tracing::info_span!(
+            "handle",
+            subscription = %self.durable,
+            event_id = %metadata.event_id,
+            event_type = %known_type(&self.subscriber, &metadata),
+            correlation_id = %metadata.correlation_id,
+            attempt,
+        );
+        let mut context = metadata.context();
+        if let Some(clock) = &self.clock {
+            context = context.with_clock(clock.clone());
+        }
+        let work = async {
+            let result = match envelope {
+                Ok(()) => self.try_once(incoming).await,
+                Err(error) => Err(Error::Decode(error)),
+            };
+            match result {
+                Ok(()) => Verdict::Done,
+                Err(error) => self.judge(message, &metadata, error).await,
+            }
+        };
+        context.scope(work).instrument(span).await
+    }
+
+    async fn try_once(&self, incoming: Incoming) -> Result<()> {
+        let prepared = match self.subscriber.handler.prepare(&incoming) {
+            Err(Error::Decode(error))
+                if error.code == DecodeCode::UnknownType && self.subscriber.spec.on_unknown == OnUnknown::Skip =>
+            {
+                tracing::debug!("skipped: the subscription does not know this event type");
+                return Ok(());
+            }
+            prepared => prepared?,
+        };
+        if self.subscriber.spec.transactional {
+            self.in_transaction(prepared, &incoming.metadata).await
+        } else {
+            self.at_least_once(prepared, &incoming.metadata).await
+        }
+    }
+
+    /// The handler's database effects, its events and the inbox row commit together.
+    async fn in_transaction(&self, prepared: Box<dyn Prepared>, metadata: &Metadata) -> Result<()> {
+        let mut tx = Tx::begin(&self.db).await?;
+        if !inbox::insert(&tx.executor(), &self.durable, metadata).await? {
+            tx.rollback().await?;
+            return self.duplicate(metadata).await;
+        }
+        let drafts = self.guarded(prepared, Some(&mut tx), metadata).await?;
+        for draft in drafts {
+            tx.publish_draft(draft)?;
+        }
+        tx.commit().await
+    }
+
+    /// The handler runs outside of any transaction: after a crash it runs again. What it returns is still
+    /// published once, with the inbox row.
+    async fn at_least_once(&self, prepared: Box<dyn Prepared>, metadata: &Metadata) -> Result<()> {
+        if inbox::contains(&self.db.executor(), &self.durable, &metadata.event_id).await? {
+            return self.duplicate(metadata).await;
+        }
+        let drafts = self.guarded(prepared, None, metadata).await?;
+        let tx = Tx::begin(&self.db).await?;
+        if !inbox::insert(&tx.executor(), &self.durable, metadata).await? {
+            tx.rollback().await?;
+            return self.duplicate(metadata).await;
+        }
+        for draft in drafts {
+            tx.publish_draft(draft)?;
+        }
+        tx.commit().await
+    }
+
+    async fn duplicate(&self, metadata: &Metadata) -> Result<()> {
+        tracing::debug!("suppressed: this event was handled before");
+        inbox::count_duplicate(&self.db.executor(), &self.durable, &metadata.event_id).await
+    }
+
+    /// Runs the handler with its deadline; a panic counts as an error.
+    async fn guarded(&self, prepared: Box<dyn Prepared>, tx: Option<&mut Tx>, metadata: &Metadata) -> Result<Vec<Draft>> {
+        let parts = Parts { db: &self.db, bus: &self.bus, metadata, states: &self.states };
+        let call = AssertUnwindSafe(prepared.call(Call { tx, parts })).catch_unwind();
+        match tokio::time::timeout(self.subscriber.spec.timeout, call).await {
+            Err(_) => Err(Error::Timeout { what: "the handler" }),
+            Ok(Ok(result)) => result,
+            // the panic's message may contain anything, so it is not repeated
+            Ok(Err(_panic)) => Err(Error::other("the handler panicked; see the panic message on standard error")),
+        }
+    }
+
+    async fn judge(&self, message: &Delivered, metadata: &Metadata, error: Error) -> Verdict {
+        let retry = &self.subscriber.spec.retry;
+        let outage = matches!(error, Error::Unavailable { .. } | Error::Busy { .. } | Error::Timeout { .. } | Error::Database(_));
+        if outage && self.db.ping().await.is_err() {
+            tracing::warn!(error = error.report(), "the database is away; the event waits");
+            return Verdict::Again { pause: OUTAGE_PAUSE, counts: false };
+        }
+        if !error.is_permanent() && metadata.attempt < retry.max {
+            let pause = retry.pause(metadata.attempt);
+            tracing::warn!(error = error.report(), ?pause, "the event could not be handled; trying again");
+            return Verdict::Again { pause, counts: true };
+        }
+        match self.park(message, metadata, &error).await {
+            Ok(()) => {
+                tracing::error!(
+                    error = error.report(),
+                    "the event is parked; see it with `dead-letters list`, bring it back with `dead-letters replay`"
+                );
+                Verdict::Done
+            }
+            Err(parking) => {
+                tracing::error!(error = parking.report(), "the event could not be parked; trying again");
+                Verdict::Again { pause: OUTAGE_PAUSE, counts: false }
+            }
+        }
+    }
+
+    /// The dead letter and the inbox row commit together: parked once, however often it is delivered.
+    async fn park(&self, message: &Delivered, metadata: &Metadata, error: &Error) -> Result<()> {
+        self.db
+            .transaction(async |tx| {
+                let executor = tx.executor();
+                if inbox::insert(&executor, &self.durable, metadata).await? {
+                    dead_letter::insert(&executor, &self.durable, message, metadata, error).await?;
+                }
+                Ok(())
+            })
+            .await
+    }
+}
+
+/// The event type, if it is one that the subscription knows: any other text comes from outside and stays out of
+/// the log.
+fn known_type<'a>(subscriber: &Subscriber, metadata: &'a Metadata) -> &'a str {
+    let known = subscriber.events.iter().any(|event| event.event_type == metadata.event_type);
+    if known { &metadata.event_type } else { "unknown" }
+}

@@ -1,0 +1,167 @@
+//! What runs: a service out of entities, subscribers and state.
+
+#[cfg(feature = "cli")]
+mod cli;
+mod dispatch;
+mod extract;
+mod handle;
+mod relay;
+mod running;
+mod shutdown;
+mod subscriber;
+
+pub use self::extract::{Call, FromDelivery, Parts, State, States, transaction};
+pub(crate) use self::running::start_on;
+pub use self::running::{Running, start};
+pub use self::shutdown::signalled;
+pub use self::subscriber::{
+    BoxFuture, OnUnknown, Outcome, RawEvent, Retry, Subscribe, Subscriber, SubscriberSpec,
+};
+use crate::config::Config;
+use crate::db::Tx;
+use crate::entity::EntityDef;
+use crate::error::Result;
+use crate::event::Metadata;
+use crate::time::Clock;
+
+/// A service: what it stores, whom it lets react, and what those need.
+///
+/// ```no_run
+/// use shared::prelude::*;
+///
+/// # #[tokio::main]
+/// # async fn main() -> shared::Result<()> {
+/// Service::new("reminders").run().await
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Service {
+    name: String,
+    entities: Vec<&'static EntityDef>,
+    subscribers: Vec<Subscriber>,
+    states: States,
+    clock: Option<Clock>,
+    mistakes: Vec<String>,
+}
+
+impl Service {
+    /// A service of this name. The name is part of its durable subscriptions, so it must not change between
+    /// versions, and two services of one platform must not share it.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            entities: Vec::new(),
+            subscribers: Vec::new(),
+            states: States::default(),
+            clock: None,
+            mistakes: Vec::new(),
+        }
+    }
+
+    /// What it stores: `entities![Reminder, Invoice]`. Missing tables are created at start.
+    #[must_use]
+    pub fn entities(mut self, entities: impl IntoIterator<Item = &'static EntityDef>) -> Self {
+        self.entities.extend(entities);
+        self
+    }
+
+    /// Who reacts: `subscribers![remind, bill]`.
+    #[must_use]
+    pub fn subscribe(mut self, subscribers: impl IntoIterator<Item = Subscriber>) -> Self {
+        self.subscribers.extend(subscribers);
+        self
+    }
+
+    /// Reacts to events that have no Rust type. The closure gets the event, the open transaction and the
+    /// metadata; everything else is as with `#[subscribe]`.
+    ///
+    /// ```
+    /// use shared::prelude::*;
+    /// use shared::service::RawEvent;
+    ///
+    /// async fn count(event: RawEvent, tx: &mut Tx, _meta: &Metadata) -> shared::Result<()> {
+    ///     tx.publish_raw("audit.seen", "audit.seen", &serde_json::json!({ "type": event.event_type })).await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let service = Service::new("audit").subscribe_raw("count", "vitals.>", |event, tx, meta| Box::pin(count(event, tx, meta)));
+    /// # drop(service);
+    /// ```
+    #[must_use]
+    pub fn subscribe_raw<F>(mut self, name: &'static str, pattern: &'static str, handler: F) -> Self
+    where
+        F: for<'a> Fn(RawEvent, &'a mut Tx, &'a Metadata) -> BoxFuture<'a, Result<()>> + Send + Sync + 'static,
+    {
+        match Subscriber::raw(name, pattern, handler) {
+            Ok(subscriber) => self.subscribers.push(subscriber),
+            Err(error) => self.mistakes.push(error.to_string()),
+        }
+        self
+    }
+
+    /// Something for its subscribers' `State<T>` arguments: a client, a cache, settings. One of each type.
+    #[must_use]
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, state: T) -> Self {
+        self.states.insert(state);
+        self
+    }
+
+    /// Runs its handlers on a clock that a test can move.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it stores.
+    #[must_use]
+    pub fn entity_defs(&self) -> &[&'static EntityDef] {
+        &self.entities
+    }
+
+    /// Who reacts.
+    #[must_use]
+    pub fn subscribers(&self) -> &[Subscriber] {
+        &self.subscribers
+    }
+
+    /// Runs it as the environment says, until SIGTERM or SIGINT.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting; see [`start`].
+    pub async fn run(self) -> Result<()> {
+        run([self]).await
+    }
+
+    /// Runs it from the command line: `run` (default), `migrate`, `check`, `outbox`, `dead-letters`; see `--help`.
+    /// Sets up logging by `RUST_LOG`. Exits with 2 when the configuration is wrong, with 1 after any other error.
+    ///
+    /// # Errors
+    /// Whatever goes wrong while the command runs.
+    #[cfg(feature = "cli")]
+    pub async fn main(self) -> Result<()> {
+        cli::main(self).await
+    }
+}
+
+/// Runs several services in one process, as the environment says, until SIGTERM or SIGINT: one pool, one bus,
+/// one relay, one shutdown.
+///
+/// # Errors
+/// Whatever keeps them from starting; see [`start`].
+pub async fn run(services: impl IntoIterator<Item = Service>) -> Result<()> {
+    let config = Config::from_env()?;
+    let mut running = start(&config, services).await?;
+    tokio::select! {
+        () = signalled() => tracing::info!("asked to stop"),
+        () = running.ended() => {}
+    }
+    running.shutdown().await
+}

@@ -1,0 +1,298 @@
+//! Services that run: started, watched, settled, shut down.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::dispatch::{self, Stopping};
+use super::handle::{Subscription, Verdict};
+use super::relay;
+use super::Service;
+use crate::bus::{Bus, Route, subscription::Probe};
+use crate::config::Config;
+use crate::db::{Db, DbOptions};
+use crate::entity::EntityDef;
+use crate::error::{Error, Result};
+
+/// Services that run in this process. Dropping it cancels them at once; their transactions roll back and
+/// their events come again. [`shutdown`](Self::shutdown) lets them finish.
+pub struct Running {
+    db: Db,
+    bus: Bus,
+    subscriptions: Vec<Arc<Subscription>>,
+    probes: Vec<(String, Probe)>,
+    dispatchers: JoinSet<usize>,
+    relay: JoinSet<()>,
+    stop_dispatchers: CancellationToken,
+    stop_relay: CancellationToken,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("db", &self.db).field("bus", &self.bus).finish_non_exhaustive()
+    }
+}
+
+/// Starts services: connects, creates missing tables, opens subscriptions, starts the relay.
+///
+/// # Errors
+/// [`Error::Config`]: a server cannot be reached or is not what it should be; two subscriptions share a
+/// durable name; two event types share a subject or a name; a subscriber takes a `State<T>` that was not given.
+pub async fn start(config: &Config, services: impl IntoIterator<Item = Service>) -> Result<Running> {
+    let services: Vec<Service> = services.into_iter().collect();
+    check(&services)?;
+    let db = DbOptions::from_config(config).connect().await?;
+    let bus = Bus::from_config(config).await?;
+    start_on(db, bus, config, services).await
+}
+
+/// Starts services on handles that are there already.
+///
+/// # Errors
+/// See [`start`].
+pub(crate) async fn start_on(db: Db, bus: Bus, config: &Config, services: Vec<Service>) -> Result<Running> {
+    check(&services)?;
+    if config.create_tables {
+        let entities: Vec<&'static EntityDef> = services.iter().flat_map(|service| service.entities.iter().copied()).collect();
+        db.create_tables(&entities).await?;
+    }
+    let mut running = Running::idle(db.clone(), bus.clone());
+    for service in services {
+        let name = service.name.clone();
+        for subscription in subscriptions(service, &db, &bus) {
+            let spec = subscription.subscriber.spec();
+            let route = Route {
+                durable: subscription.durable.clone(),
+                pattern: spec.pattern,
+                domains: subscription.subscriber.domains(),
+                // room to look past keys that wait, without holding more than memory allows
+                capacity: (spec.concurrency * 8).clamp(64, 1_024),
+            };
+            let source = bus.subscribe(route).await?;
+            running.probes.push((subscription.durable.clone(), source.probe()));
+            running.subscriptions.push(Arc::clone(&subscription));
+            let stopping = Stopping { stop: running.stop_dispatchers.clone(), grace: config.shutdown_timeout };
+            running.dispatchers.spawn(dispatch::run(subscription, source, config.ack_wait, stopping));
+        }
+        tracing::info!(service = %name, "started");
+    }
+    // after all subscriptions are open: in-process, an event without subscribers counts as published
+    running.relay.spawn(relay::run(db, bus, config.outbox_retention, running.stop_relay.clone()));
+    Ok(running)
+}
+
+/// A service with its subscriptions ready to handle, but taking nothing: for replays.
+#[cfg(feature = "cli")]
+pub(crate) async fn prepare(config: &Config, service: Service) -> Result<Running> {
+    check(std::slice::from_ref(&service))?;
+    let db = DbOptions::from_config(config).connect().await?;
+    let bus = Bus::from_config(config).await?;
+    let mut running = Running::idle(db.clone(), bus.clone());
+    running.subscriptions = subscriptions(service, &db, &bus);
+    Ok(running)
+}
+
+fn subscriptions(service: Service, db: &Db, bus: &Bus) -> Vec<Arc<Subscription>> {
+    let (db, bus) = (db.with_source(&service.name), bus.with_source(&service.name));
+    let states = Arc::new(service.states);
+    service
+        .subscribers
+        .into_iter()
+        .map(|subscriber| {
+            Arc::new(Subscription {
+                durable: durable_name(&service.name, subscriber.spec().name),
+                subscriber,
+                db: db.clone(),
+                bus: bus.clone(),
+                states: Arc::clone(&states),
+                clock: service.clock.clone(),
+            })
+        })
+        .collect()
+}
+
+/// Durable names may not contain dots, blanks or wildcards (NATS).
+fn durable_name(service: &str, handler: &str) -> String {
+    format!("{service}_{handler}")
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' })
+        .collect()
+}
+
+/// What only the whole of the services shows.
+pub(crate) fn check(services: &[Service]) -> Result<()> {
+    let mut durables: HashMap<String, String> = HashMap::new();
+    let mut types: HashMap<&str, &crate::event::EventInfo> = HashMap::new();
+    let mut subjects: HashMap<&str, &crate::event::EventInfo> = HashMap::new();
+    for service in services {
+        if let Some(mistake) = service.mistakes.first() {
+            return Err(Error::config(format!("service `{}`", service.name), mistake.clone(), "correct the declaration"));
+        }
+        for subscriber in &service.subscribers {
+            let spec = subscriber.spec();
+            let place = format!("{}:{}", spec.file, spec.line);
+            let durable = durable_name(&service.name, spec.name);
+            if let Some(other) = durables.insert(durable.clone(), place.clone()) {
+                return Err(Error::config(
+                    format!("subscription `{durable}`"),
+                    format!("two subscribers have this durable name: {other} and {place}"),
+                    "give one of them another name: `#[subscribe(\"…\", name = \"…\")]`",
+                ));
+            }
+            (subscriber.check)(&service.states)?;
+            for event in subscriber.events {
+                for (map, key, what) in [(&mut types, event.event_type, "type name"), (&mut subjects, event.subject, "subject")] {
+                    let other = *map.entry(key).or_insert(event);
+                    // one declaration expands to one place, whatever it is re-exported as
+                    if (other.file, other.line, other.name) != (event.file, event.line, event.name) {
+                        return Err(Error::config(
+                            format!("event {what} `{key}`"),
+                            format!(
+                                "two event types have it: `{}` ({}:{}) and `{}` ({}:{})",
+                                other.name, other.file, other.line, event.name, event.file, event.line
+                            ),
+                            "give one of them another subject, or use one type in both places",
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Running {
+    fn idle(db: Db, bus: Bus) -> Self {
+        Self {
+            db,
+            bus,
+            subscriptions: Vec::new(),
+            probes: Vec::new(),
+            dispatchers: JoinSet::new(),
+            relay: JoinSet::new(),
+            stop_dispatchers: CancellationToken::new(),
+            stop_relay: CancellationToken::new(),
+        }
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The bus.
+    #[must_use]
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    /// Waits until everything has settled: the outbox is empty and every subscription of this process has
+    /// handled or parked all there is.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] after `deadline`; what is still open is logged.
+    pub async fn settled(&self, deadline: Duration) -> Result<()> {
+        let until = Instant::now() + deadline;
+        let mut pause = Duration::from_millis(2);
+        loop {
+            let open = self.open().await?;
+            let Some(open) = open else { return Ok(()) };
+            if Instant::now() >= until {
+                tracing::error!(open, "not settled in time");
+                return Err(Error::Timeout { what: "settling" });
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+
+    /// What is still open, in words; `None` when everything has settled.
+    async fn open(&self) -> Result<Option<String>> {
+        let outbox = self.db.outbox();
+        let before = outbox.last().await?;
+        let pending = outbox.pending().await?;
+        if pending > 0 {
+            return Ok(Some(format!("{pending} events in the outbox")));
+        }
+        for (durable, probe) in &self.probes {
+            let open = probe.open().await?;
+            if open > 0 {
+                return Ok(Some(format!("{open} events with `{durable}`")));
+            }
+        }
+        // a handler that finished in between may have published
+        let after = outbox.last().await?;
+        Ok((after != before || outbox.pending().await? > 0).then(|| "new events".to_owned()))
+    }
+
+    /// Handles a dead letter again, in this process, by the subscription that parked it. Returns whether it
+    /// was handled; otherwise it is a new dead letter, or waits (`false`).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]: no such letter waits. [`Error::Usage`]: its subscription does not run in this process.
+    pub async fn replay(&self, letter: Uuid) -> Result<bool> {
+        let letters = self.db.dead_letters();
+        let before = letters.list().await?;
+        let Some(found) = before.iter().find(|found| found.id == letter) else {
+            return Err(Error::NotFound { entity: "DeadLetter" });
+        };
+        let Some(subscription) = self.subscriptions.iter().find(|s| s.durable == found.subscription) else {
+            return Err(Error::Usage(
+                format!("the subscription `{}` does not run in this process; replay with the program of its service", found.subscription).into(),
+            ));
+        };
+        let Some(taken) = letters.take(letter).await? else {
+            return Err(Error::NotFound { entity: "DeadLetter" });
+        };
+        let message = taken.message();
+        let mut attempt = 1;
+        loop {
+            match subscription.handle(&message, attempt).await {
+                Verdict::Done => break,
+                Verdict::Again { pause, counts } => {
+                    attempt += u32::from(counts);
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        }
+        let parked_again = letters.list().await?.iter().any(|l| l.subscription == taken.subscription && l.event_id == taken.event_id);
+        Ok(!parked_again)
+    }
+
+    /// Waits until all subscriptions have ended, which they do only when stopped or when something is wrong.
+    pub async fn ended(&mut self) {
+        if self.dispatchers.is_empty() {
+            return std::future::pending().await;
+        }
+        let _ended = self.dispatchers.join_next().await;
+        if !self.stop_dispatchers.is_cancelled() {
+            tracing::error!("a subscription has ended unexpectedly; shutting down");
+        }
+    }
+
+    /// Stops taking events, lets handlers finish until the configured deadline, publishes what they left in the
+    /// outbox as far as the bus takes it, and closes the connections. Nothing is lost: what did not finish comes
+    /// again at the next start.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when handlers were cancelled at the deadline.
+    pub async fn shutdown(mut self) -> Result<()> {
+        self.stop_dispatchers.cancel();
+        let mut unfinished = 0;
+        while let Some(left) = self.dispatchers.join_next().await {
+            unfinished += left.unwrap_or(0);
+        }
+        self.stop_relay.cancel();
+        while self.relay.join_next().await.is_some() {}
+        self.bus.flush().await;
+        self.db.close().await;
+        tracing::info!(unfinished, "stopped");
+        if unfinished > 0 { Err(Error::Timeout { what: "the shutdown (handlers were cancelled)" }) } else { Ok(()) }
+    }
+}
