@@ -11,6 +11,8 @@
 //! the change, handling each event once, retrying, parking what cannot be handled, order per key, shutting down
 //! without loss, and keeping patients' data out of logs and errors ([`Phi`]).
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 // generated code says `::shared`, also when this crate uses its own derives
 extern crate self as shared;

@@ -1,9 +1,13 @@
 //! What a bus hands to the dispatcher: messages that must be acknowledged.
 
+#[cfg(feature = "nats")]
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+#[cfg(feature = "nats")]
+use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+#[cfg(feature = "nats")]
 use tokio_util::sync::CancellationToken;
 
 use super::local;
@@ -18,6 +22,7 @@ pub(crate) struct Route {
     /// The subjects it takes.
     pub(crate) pattern: &'static str,
     /// The domains (first tokens) of the events it may take; one stream each.
+    #[cfg_attr(not(feature = "nats"), allow(dead_code))] // only NATS has streams
     pub(crate) domains: Vec<String>,
     /// The most messages held by this process at once.
     pub(crate) capacity: usize,
@@ -154,11 +159,13 @@ fn note(result: Result<(), async_nats::Error>) {
 }
 
 /// A place for each message that may be held at once.
+#[cfg(feature = "nats")]
 #[derive(Clone)]
 pub(crate) struct Capacity {
     semaphore: Arc<Semaphore>,
 }
 
+#[cfg(feature = "nats")]
 impl Capacity {
     pub(crate) fn new(places: usize) -> Self {
         Self { semaphore: Arc::new(Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS))) }

@@ -15,6 +15,7 @@ pub struct DbOptions {
     url: Url,
     max_connections: u32,
     acquire_timeout: Duration,
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code))] // SQLite has none
     statement_timeout: Duration,
     max_payload: usize,
     source: String,

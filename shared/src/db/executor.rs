@@ -24,20 +24,20 @@ pub(crate) enum Access {
     Write,
 }
 
-/// What a connection or pool of either engine runs. `$on` sees `$executor` as something sqlx can run on.
+/// Runs something on the pool of either engine, with its arguments and its kind of row.
 macro_rules! on_pool {
     ($db:expr, $access:expr, $args:expr, |$arguments:ident, $pool:ident, $row:ident| $run:expr) => {
         match $args.inner {
             #[cfg(feature = "postgres")]
             ArgsInner::Postgres($arguments) => {
-                let $pool = $db.postgres_pool();
-                let $row = RowInner::Postgres;
+                let ($pool, $row) = ($db.postgres_pool(), RowInner::Postgres);
+                // Postgres' pool serves readers and writers
+                let _ = $access;
                 $run
             }
             #[cfg(feature = "sqlite")]
             ArgsInner::Sqlite($arguments) => {
-                let $pool = $db.sqlite_pool($access);
-                let $row = RowInner::Sqlite;
+                let ($pool, $row) = ($db.sqlite_pool($access), RowInner::Sqlite);
                 $run
             }
         }

@@ -212,6 +212,7 @@ impl Outbox {
     }
 
     /// The payloads of all events of a type, in order.
+    #[cfg(feature = "sqlite")]
     pub(crate) async fn payloads(&self, event_type: &str) -> Result<Vec<Vec<u8>>> {
         let executor = self.db.executor();
         let mut args = executor.args();

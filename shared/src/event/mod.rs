@@ -11,7 +11,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(crate) use self::decode::{decode_json, decode_raw};
+#[cfg(feature = "axum")]
+pub(crate) use self::decode::decode_json;
+pub(crate) use self::decode::decode_raw;
 pub use self::decode::{MAX_DEPTH, decode_event, unknown_type};
 pub use self::envelope::{Delivered, Headers, Incoming, MAX_HEADERS_BYTES, Outgoing, parse};
 pub use self::metadata::Metadata;
@@ -37,13 +39,24 @@ pub struct EventInfo {
     pub line: u32,
 }
 
+/// What travels as JSON. Every type with serde's two traits has it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel as an event: it does not implement both `Serialize` and `Deserialize`",
+    label = "cannot be written and read as JSON",
+    note = "derive them: `#[derive(Serialize, Deserialize, Event)]`"
+)]
+pub trait Wire: Serialize + DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> Wire for T {}
+
 /// Something that happened, as one type: one subject, one payload. Derive it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
     label = "is not an event",
     note = "add `#[derive(Serialize, Deserialize, Event)]` and `#[event(subject = \"…\")]` to it"
 )]
-pub trait Event: Validate + Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Event: Validate + Wire + Send + Sync + 'static {
     /// The declared subject, slots included.
     const SUBJECT: &'static str;
     /// The event type's name: the subject's literal tokens unless declared otherwise.
@@ -66,9 +79,9 @@ pub trait Event: Validate + Serialize + DeserializeOwned + Send + Sync + 'static
 
 /// One event type or a closed set of them: what a subscriber takes. Derived by structs and by domain enums.
 #[diagnostic::on_unimplemented(
-    message = "a subscriber takes exactly one event, first, but `{Self}` is not an event",
+    message = "`{Self}` is neither an event nor the enum of a domain",
     label = "is not an event",
-    note = "take a type with `#[derive(Event)]`: one event or a domain's enum"
+    note = "derive `Event` for it, with `#[event(subject = \"…\")]` or, for an enum, `#[event(domain = \"…\")]`"
 )]
 pub trait EventSet: Validate + Send + Sync + Sized + 'static {
     /// The members.
@@ -80,6 +93,9 @@ pub trait EventSet: Validate + Send + Sync + Sized + 'static {
     /// All events of the domain, as far as the type knows them: the members themselves, or for a
     /// `subset_of` enum those of the whole.
     const UNIVERSE: &'static [&'static EventInfo];
+    /// The name of the type that has all of [`UNIVERSE`](Self::UNIVERSE): the type's own, or that of the whole of
+    /// which it is a subset.
+    const WHOLE: &'static str = <Self as Validate>::NAME;
 
     /// Decodes a payload as the member with this type name.
     ///

@@ -20,3 +20,4 @@ mod problem;
 
 pub use self::correlation::{CORRELATION_HEADER, Correlated, CorrelationLayer};
 pub use self::extract::{Handles, Valid};
+pub use self::problem::Problem;

@@ -10,7 +10,8 @@ use crate::validate::Violation;
 
 /// A problem (RFC 9457, section 3). It says what is wrong and where, never a value.
 #[derive(Debug, Serialize)]
-pub(super) struct Problem {
+#[must_use]
+pub struct Problem {
     #[serde(rename = "type")]
     kind: &'static str,
     title: String,
@@ -31,7 +32,8 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, title: impl Into<String>) -> Self {
+    /// A problem with this status and title. The answer carries the correlation id of the request.
+    pub fn new(status: StatusCode, title: impl Into<String>) -> Self {
         Self {
             // RFC 9457, 4.2.1: with `about:blank` the problem is what the status says
             kind: "about:blank",
@@ -45,7 +47,8 @@ impl Problem {
         }
     }
 
-    pub(super) fn detail(mut self, detail: impl Into<String>) -> Self {
+    /// What to do about it. Never put a value of the request or of a row here.
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }

@@ -208,16 +208,18 @@ impl Dispatcher {
         unfinished
     }
 
+    /// Gives back, in the order of the stream, every message whose key has nothing under way. The others stay
+    /// until their head is done: given back now, they would overtake it in another process.
     async fn give_back_waiting(&mut self) {
         self.ready.clear();
         self.retries.clear();
         let running: std::collections::HashSet<Lane> = self.under_way.values().cloned().collect();
         for (lane, state) in &mut self.lanes {
-            let keep = usize::from(running.contains(lane));
-            while state.queue.len() > keep {
-                if let Some(mut held) = state.queue.pop_back() {
-                    held.delivery.acker.nak(Duration::ZERO).await;
-                }
+            if running.contains(lane) {
+                continue;
+            }
+            while let Some(mut held) = state.queue.pop_front() {
+                held.delivery.acker.nak(Duration::ZERO).await;
             }
         }
         self.lanes.retain(|_, state| !state.queue.is_empty());

@@ -11,6 +11,7 @@ mod shutdown;
 mod subscriber;
 
 pub use self::extract::{Call, FromDelivery, Parts, State, States, transaction};
+#[cfg(feature = "sqlite")]
 pub(crate) use self::running::start_on;
 pub use self::running::{Running, start};
 pub use self::shutdown::signalled;

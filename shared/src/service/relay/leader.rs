@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-#[cfg(feature = "sqlite")]
-use crate::db::Location;
-use crate::db::Db;
+use crate::db::{Db, Location};
 
 /// How often a standing-by process asks, and a leader looks after its lock.
 const ASK: Duration = Duration::from_millis(500);
@@ -27,7 +25,7 @@ impl Leadership {
     pub(crate) async fn acquire(db: &Db) -> Option<Self> {
         let got = match db.location() {
             #[cfg(feature = "postgres")]
-            crate::db::Location::Server(_) => Self::session(db).await,
+            Location::Server(_) => Self::session(db).await,
             #[cfg(feature = "sqlite")]
             Location::File(path) => Self::file(path),
             #[cfg(feature = "sqlite")]

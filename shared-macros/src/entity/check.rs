@@ -1,0 +1,346 @@
+//! From what was written to a model that can be expanded without failing.
+
+use proc_macro2::Span;
+use syn::spanned::Spanned;
+use syn::{Attribute, Data, DeriveInput, Field, Fields, GenericArgument, Ident, Path, PathArguments, Type, Visibility};
+
+use super::input::{FieldNames, FieldOptions, Flag, Input, Name, Target};
+use super::name;
+use crate::attribute::{Value, plain_name};
+use crate::diagnostics::{Errors, did_you_mean};
+use crate::validate::ValidatedField;
+
+/// The checked model. With mistakes it holds what could be understood.
+pub(crate) struct Model {
+    pub(crate) ident: Ident,
+    pub(crate) vis: Visibility,
+    pub(crate) table: String,
+    pub(crate) columns: Vec<Column>,
+    /// Fields that are not stored.
+    pub(crate) skipped: Vec<Ident>,
+    pub(crate) uniques: Vec<Key>,
+    pub(crate) indexes: Vec<Key>,
+}
+
+/// One field that is a column.
+pub(crate) struct Column {
+    pub(crate) ident: Ident,
+    pub(crate) vis: Visibility,
+    pub(crate) ty: Type,
+    pub(crate) docs: Vec<Attribute>,
+    /// The field's name as text.
+    pub(crate) field: String,
+    /// The column's name in the table.
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) reference: Option<Path>,
+    pub(crate) rules: ValidatedField,
+}
+
+/// What a column means to the library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Plain,
+    MadeId,
+    GivenId,
+    Version,
+    CreatedAt,
+    UpdatedAt,
+    DeletedAt,
+}
+
+/// Columns that together are unique or indexed, as positions in [`Model::columns`].
+pub(crate) struct Key {
+    pub(crate) columns: Vec<usize>,
+}
+
+impl Role {
+    pub(crate) fn is_id(self) -> bool {
+        matches!(self, Self::MadeId | Self::GivenId)
+    }
+
+    /// Whether the caller says the value when the row is made.
+    pub(crate) fn is_given(self) -> bool {
+        matches!(self, Self::Plain | Self::GivenId)
+    }
+}
+
+impl Model {
+    pub(crate) fn with(&self, role: Role) -> Option<&Column> {
+        self.columns.iter().find(|column| column.role == role)
+    }
+
+    pub(crate) fn id(&self) -> Option<&Column> {
+        self.columns.iter().find(|column| column.role.is_id())
+    }
+}
+
+const NEEDS_FIELDS: &str = "an entity is a struct with named fields: they are the columns of its table";
+const NO_GENERICS: &str = "an entity has no generics: one table has one row type\nhelp: write a struct for each table";
+
+pub(crate) fn check(input: Input<'_>, errors: &mut Errors) -> Model {
+    let Input { item, options, fields, .. } = input;
+    if let Some(first) = item.generics.params.first() {
+        errors.report(first, NO_GENERICS);
+    }
+    if let Some(attribute) = item.attrs.iter().find(|attribute| attribute.path().is_ident("validate")) {
+        errors.report(attribute, "`#[validate(..)]` belongs on a field");
+    }
+    let is_struct = matches!(&item.data, Data::Struct(data) if matches!(data.fields, Fields::Named(_)));
+    if !is_struct {
+        errors.report(&item.ident, NEEDS_FIELDS);
+    }
+    let table = table(item, options.table, errors);
+    let (mut columns, mut skipped) = (Vec::new(), Vec::new());
+    let (mut uniques, mut indexes) = (Vec::new(), Vec::new());
+    for ((field, options), rules) in fields.into_iter().zip(rules(item, errors)) {
+        let (unique, index) = (options.unique.is_some(), options.index.is_some());
+        match column(field, options, rules, errors) {
+            Some(column) => {
+                let key = || Key { columns: vec![columns.len()] };
+                uniques.extend(unique.then(key));
+                indexes.extend(index.then(key));
+                columns.push(column);
+            }
+            None => skipped.extend(field.ident.clone()),
+        }
+    }
+    if is_struct {
+        one_id(&item.ident, &columns, errors);
+        one_each(&item.ident, &columns, errors);
+        distinct(&columns, errors);
+    }
+    keys("unique", options.unique, &columns, &mut uniques, errors);
+    keys("index", options.index, &columns, &mut indexes, errors);
+    Model { ident: item.ident.clone(), vis: item.vis.clone(), table, columns, skipped, uniques, indexes }
+}
+
+fn rules(item: &DeriveInput, errors: &mut Errors) -> Vec<ValidatedField> {
+    match &item.data {
+        Data::Struct(data) => ValidatedField::of_struct(&item.attrs, &data.fields, errors),
+        _ => Vec::new(),
+    }
+}
+
+fn table(item: &DeriveInput, given: Option<Value<Name>>, errors: &mut Errors) -> String {
+    match given {
+        Some(value) => value.take(errors).and_then(|Name(name)| name::table(&name, errors)),
+        None => {
+            let suggestion = name::snake_case(&plain_name(&item.ident)) + "s";
+            errors.report(
+                &item.ident,
+                format!("`#[derive(Entity)]` needs a table\nhelp: add `#[entity(table = \"{suggestion}\")]`"),
+            );
+            None
+        }
+    }
+    .unwrap_or_default()
+}
+
+/// A mark of a field, and where it stands.
+struct Mark {
+    name: &'static str,
+    at: Span,
+    role: Option<Role>,
+}
+
+fn marks(options: &mut FieldOptions, errors: &mut Errors) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    let mut note = |name, role, value: Option<Value<Flag>>| {
+        if let Some(value) = value {
+            let at = value.key();
+            if value.take(errors).is_some() {
+                marks.push(Mark { name, at, role });
+            }
+        }
+    };
+    let id = if options.given.is_some() { Role::GivenId } else { Role::MadeId };
+    note("id", Some(id), options.id.take());
+    note("version", Some(Role::Version), options.version.take());
+    note("created_at", Some(Role::CreatedAt), options.created_at.take());
+    note("updated_at", Some(Role::UpdatedAt), options.updated_at.take());
+    note("deleted_at", Some(Role::DeletedAt), options.deleted_at.take());
+    note("skip", None, options.skip.take());
+    marks
+}
+
+/// The column of a field; `None` when it is not stored.
+fn column(field: &Field, mut options: FieldOptions, rules: ValidatedField, errors: &mut Errors) -> Option<Column> {
+    let ident = field.ident.clone()?;
+    let field_name = plain_name(&ident);
+    let marks = marks(&mut options, errors);
+    if let [first, second, ..] = marks.as_slice() {
+        errors.report_at(
+            second.at,
+            format!("a field cannot be both `{}` and `{}`; remove one of the two", first.name, second.name),
+        );
+    }
+    if let Some(given) = options.given
+        && let Some(at) = Some(given.key()).filter(|_| given.take(errors).is_some())
+        && !marks.iter().any(|mark| mark.name == "id")
+    {
+        errors.report_at(at, "`given` goes with `id`\nhelp: `#[entity(id, given)]` is an id that the caller gives");
+    }
+    for (name, value) in [("unique", options.unique), ("index", options.index)] {
+        let Some(value) = value else { continue };
+        let at = value.key();
+        if value.take(errors).is_some()
+            && let Some(mark) = marks.iter().find(|mark| mark.name != "created_at" && mark.name != "updated_at")
+        {
+            errors.report_at(at, conflict(mark, name));
+        }
+    }
+    let reference = options.references.and_then(|value| value.take(errors)).map(|Target(path)| path);
+    if let Some(path) = &reference
+        && let Some(mark) = marks.iter().find(|mark| mark.name != "id")
+    {
+        errors.report(path, format!("a field cannot be both `{}` and a reference; remove one of the two", mark.name));
+    }
+    let renamed = options.rename.and_then(|value| value.take(errors)).map(|Name(name)| name);
+    let role = marks.first().map_or(Some(Role::Plain), |mark| mark.role);
+    if let Some(mark) = marks.first()
+        && mark.role != Some(Role::GivenId)
+        && !rules.rules.is_empty()
+    {
+        let why = if mark.name == "skip" { "is not stored" } else { "is set by the library" };
+        errors.report(&ident, format!("`{field_name}` {why}, so there is nothing to validate; remove its `#[validate(..)]`"));
+    }
+    let role = role?;
+    if let Some((given, instead)) = unsupported_number(&field.ty) {
+        let message = match given.as_str() {
+            "u64" | "u128" | "usize" => format!("`{given}` does not fit a signed 64-bit column"),
+            _ => format!("`{given}` has no column type of its own"),
+        };
+        errors.report(&field.ty, format!("{message}\nhelp: use `{instead}`"));
+    }
+    if field_name == "new" {
+        errors.report(&ident, "a column cannot be called `new`: that is how a patch is made\nhelp: rename the field; `#[entity(rename = \"new\")]` keeps the column's name");
+    }
+    let name = match renamed {
+        Some(name) => {
+            if let Some(why) = name::column_defect(&name.value()) {
+                errors.report(&name, format!("`{}` cannot be the name of a column: {why}", name.value()));
+            }
+            name.value()
+        }
+        None => {
+            if let Some(why) = name::column_defect(&field_name) {
+                errors.report(
+                    &ident,
+                    format!("`{field_name}` cannot be the name of a column: {why}\nhelp: `#[entity(rename = \"…\")]` gives the column another name"),
+                );
+            }
+            field_name.clone()
+        }
+    };
+    let docs = field.attrs.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned().collect();
+    let (vis, ty) = (field.vis.clone(), field.ty.clone());
+    Some(Column { ident, vis, ty, docs, field: field_name, name, role, reference, rules })
+}
+
+fn conflict(mark: &Mark, name: &str) -> String {
+    match mark.name {
+        "id" => format!("an id is {} already; remove `{name}`", if name == "unique" { "unique" } else { "indexed" }),
+        "skip" => format!("a field that is not stored cannot be `{name}`; remove one of the two"),
+        other => format!("a field cannot be both `{other}` and `{name}`; remove `{name}`"),
+    }
+}
+
+fn one_id(ident: &Ident, columns: &[Column], errors: &mut Errors) {
+    let ids: Vec<&Column> = columns.iter().filter(|column| column.role.is_id()).collect();
+    match ids.as_slice() {
+        [_] => {}
+        [] => errors.report(ident, format!("`{ident}` has no id field\nhelp: mark one field `#[entity(id)]`")),
+        [first, second, ..] => errors.report(
+            &second.ident,
+            format!(
+                "`{ident}` has two ids, `{}` and `{}`\nhelp: an entity has one id; what together is unique goes into `#[entity(unique({}, {}))]`",
+                first.field, second.field, first.field, second.field
+            ),
+        ),
+    }
+}
+
+fn one_each(ident: &Ident, columns: &[Column], errors: &mut Errors) {
+    for (role, name) in [
+        (Role::Version, "version"),
+        (Role::CreatedAt, "created_at"),
+        (Role::UpdatedAt, "updated_at"),
+        (Role::DeletedAt, "deleted_at"),
+    ] {
+        let mut with = columns.iter().filter(|column| column.role == role);
+        if let (Some(first), Some(second)) = (with.next(), with.next()) {
+            let (first, other) = (&first.field, &second.field);
+            errors.report(&second.ident, format!("`{ident}` has two fields marked `{name}`, `{first}` and `{other}`; keep one"));
+        }
+    }
+}
+
+/// SQLite does not tell names apart by case, quoted or not.
+fn distinct(columns: &[Column], errors: &mut Errors) {
+    for (i, column) in columns.iter().enumerate() {
+        if let Some(first) = columns[..i].iter().find(|first| first.name.eq_ignore_ascii_case(&column.name)) {
+            errors.report(
+                &column.ident,
+                format!("the fields `{}` and `{}` have the same column, `{}`", first.field, column.field, column.name),
+            );
+        }
+    }
+}
+
+fn keys(kind: &str, given: Vec<Value<FieldNames>>, columns: &[Column], keys: &mut Vec<Key>, errors: &mut Errors) {
+    for value in given {
+        let at = value.key();
+        let Some(FieldNames(names)) = value.take(errors) else { continue };
+        let before = errors.len();
+        let mut found: Vec<usize> = Vec::new();
+        for ident in &names {
+            let name = plain_name(ident);
+            match columns.iter().position(|column| column.field == name) {
+                Some(position) if found.contains(&position) => {
+                    errors.report(ident, format!("`{name}` is twice in this `{kind}(..)`; remove one"));
+                }
+                Some(position) => found.push(position),
+                None => {
+                    let hint = did_you_mean(&name, columns.iter().map(|column| column.field.as_str()));
+                    errors.report(ident, format!("`{kind}(..)` names no column: `{name}`{hint}"));
+                }
+            }
+        }
+        if errors.len() > before {
+            continue;
+        }
+        if keys.iter().any(|key| key.columns == found) {
+            errors.report_at(at, format!("these fields are `{kind}` already; remove one of the two"));
+            continue;
+        }
+        keys.push(Key { columns: found });
+    }
+}
+
+/// A number that no column holds, perhaps inside `Option` or `Phi`, and what to use instead.
+fn unsupported_number(ty: &Type) -> Option<(String, &'static str)> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last()?;
+    if let PathArguments::AngleBracketed(arguments) = &last.arguments {
+        let looks_through = last.ident == "Option" || last.ident == "Phi";
+        return arguments.args.iter().filter(|_| looks_through).find_map(|argument| match argument {
+            GenericArgument::Type(inner) => unsupported_number(inner),
+            _ => None,
+        });
+    }
+    let instead = match path.path.get_ident()?.to_string().as_str() {
+        "u64" | "usize" | "isize" | "u32" => "i64",
+        "u128" | "i128" => "i64` or `String",
+        "u16" => "i32",
+        "u8" | "i8" => "i16",
+        "f32" => "f64",
+        _ => return None,
+    };
+    Some((last.ident.to_string(), instead))
+}
+
+/// Where the field's type stands: for what the compiler has to say about it.
+pub(crate) fn place(column: &Column) -> Span {
+    column.ty.span()
+}

@@ -1,0 +1,172 @@
+//! `#[derive(EntityEnum)]`: an enum without fields as text with a check.
+
+use darling::FromMeta;
+use proc_macro2::TokenStream;
+use syn::{Data, DeriveInput, Fields, Ident, LitStr, Path, Variant};
+
+use super::input::Name;
+use super::name::snake_case;
+use crate::attribute::{CratePath, Keys, Value, crate_path, options, plain_name};
+use crate::diagnostics::Errors;
+use crate::spans::generated;
+
+struct Model {
+    ident: Ident,
+    vis: syn::Visibility,
+    variants: Vec<(Ident, String)>,
+}
+
+#[derive(Default, FromMeta)]
+struct Options {
+    #[darling(rename = "crate")]
+    krate: Option<Value<CratePath>>,
+}
+
+#[derive(Default, FromMeta)]
+struct VariantOptions {
+    rename: Option<Value<Name>>,
+}
+
+const NEEDS_VARIANTS: &str = "`#[derive(EntityEnum)]` is for enums whose variants have no fields: each is stored as its name";
+
+pub(crate) fn expand_entity_enum(input: TokenStream) -> TokenStream {
+    let item: DeriveInput = match syn::parse2(input) {
+        Ok(item) => item,
+        Err(error) => return error.to_compile_error(),
+    };
+    let mut errors = Errors::new();
+    let entries = Keys::of("entity", &["crate"]).in_attributes(&item.attrs, &mut errors);
+    let given: Options = options(&entries, &mut errors);
+    let krate = crate_path(given.krate, &mut errors);
+    let model = check(&item, &mut errors);
+    match errors.finish(Some(())) {
+        Ok(()) => expand(&krate, &model),
+        Err(mut tokens) => {
+            if item.generics.params.is_empty() {
+                tokens.extend(fallback(&krate, &model));
+            }
+            tokens
+        }
+    }
+}
+
+fn check(item: &DeriveInput, errors: &mut Errors) -> Model {
+    if let Some(first) = item.generics.params.first() {
+        errors.report(first, NEEDS_VARIANTS);
+    }
+    let mut variants: Vec<(Ident, String)> = Vec::new();
+    match &item.data {
+        Data::Enum(data) if data.variants.is_empty() => errors.report(&item.ident, "an enum without variants has no value to store"),
+        Data::Enum(data) => {
+            for variant in &data.variants {
+                let (name, text) = text(variant, errors);
+                if let Some((first, _)) = variants.iter().find(|(_, known)| *known == text) {
+                    let message = format!("`{first}` and `{}` are both stored as \"{text}\"", variant.ident);
+                    match name {
+                        Some(name) => errors.report(&name, message),
+                        None => errors.report(&variant.ident, message),
+                    }
+                }
+                variants.push((variant.ident.clone(), text));
+            }
+        }
+        _ => errors.report(&item.ident, NEEDS_VARIANTS),
+    }
+    Model { ident: item.ident.clone(), vis: item.vis.clone(), variants }
+}
+
+fn text(variant: &Variant, errors: &mut Errors) -> (Option<LitStr>, String) {
+    if !matches!(variant.fields, Fields::Unit) {
+        errors.report(&variant.fields, format!("{NEEDS_VARIANTS}\nhelp: store an enum with fields as `Json<…>`"));
+    }
+    let entries = Keys::of("entity", &["rename"]).in_attributes(&variant.attrs, errors);
+    let given: VariantOptions = options(&entries, errors);
+    match given.rename.and_then(|value| value.take(errors)).map(|Name(name)| name) {
+        Some(name) => {
+            let text = name.value();
+            if text.is_empty() || text.contains('\0') {
+                errors.report(&name, "a variant is stored as a text that is not empty and has no U+0000");
+            }
+            (Some(name), text)
+        }
+        None => (None, snake_case(&plain_name(&variant.ident))),
+    }
+}
+
+fn expand(krate: &Path, model: &Model) -> TokenStream {
+    let Model { ident, vis, variants } = model;
+    let (variants, texts): (Vec<_>, Vec<_>) = variants.iter().map(|(variant, text)| (variant, text)).unzip();
+    // a dot, a blank or a wildcard in one of the texts would make another subject of it
+    let is_token = texts.iter().all(|text| text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')));
+    let token = is_token.then(|| {
+        generated! {
+            #[automatically_derived]
+            impl #krate::event::subject::SubjectToken for #ident {
+                fn token(&self) -> ::std::borrow::Cow<'static, str> { ::std::borrow::Cow::Borrowed(self.as_str()) }
+            }
+        }
+    });
+    generated! {
+        #[automatically_derived]
+        impl #ident {
+            /// The text that is stored.
+            #[must_use]
+            #vis const fn as_str(&self) -> &'static str {
+                match self { #(Self::#variants => #texts,)* }
+            }
+        }
+        #[automatically_derived]
+        impl #krate::entity::EntityValue for #ident {
+            const TYPE: #krate::entity::ColumnType = #krate::entity::ColumnType::Text;
+            const ALLOWED: &'static [&'static str] = &[#(#texts),*];
+            fn bind_option(value: ::core::option::Option<&Self>, args: &mut #krate::db::Args) {
+                #krate::__private::bind_enum(value.map(Self::as_str), args);
+            }
+            fn bind_array<'a>(
+                values: impl ::core::iter::Iterator<Item = ::core::option::Option<&'a Self>>,
+                args: &mut #krate::db::Args,
+            ) {
+                #krate::__private::bind_enums(values, Self::as_str, args);
+            }
+            fn read_option(row: &#krate::db::Row, index: usize) -> #krate::Result<::core::option::Option<Self>> {
+                #krate::__private::read_enum(row, index, |text| match text {
+                    #(#texts => ::core::option::Option::Some(Self::#variants),)*
+                    _ => ::core::option::Option::None,
+                })
+            }
+        }
+        #[automatically_derived]
+        impl #krate::entity::Comparable for #ident {}
+        #token
+        #[automatically_derived]
+        impl #krate::event::subject::OrderingKey for #ident {
+            fn key(&self) -> ::std::string::String { ::std::string::String::from(self.as_str()) }
+        }
+    }
+}
+
+fn fallback(krate: &Path, model: &Model) -> TokenStream {
+    let Model { ident, vis, .. } = model;
+    generated! {
+        #[automatically_derived]
+        impl #ident {
+            /// The text that is stored.
+            #[must_use]
+            #vis const fn as_str(&self) -> &'static str { "" }
+        }
+        #[automatically_derived]
+        impl #krate::entity::EntityValue for #ident {
+            const TYPE: #krate::entity::ColumnType = #krate::entity::ColumnType::Text;
+            fn bind_option(_: ::core::option::Option<&Self>, _: &mut #krate::db::Args) { #krate::__private::no_entity() }
+            fn bind_array<'a>(
+                _: impl ::core::iter::Iterator<Item = ::core::option::Option<&'a Self>>,
+                _: &mut #krate::db::Args,
+            ) { #krate::__private::no_entity() }
+            fn read_option(_: &#krate::db::Row, _: usize) -> #krate::Result<::core::option::Option<Self>> {
+                #krate::__private::no_entity()
+            }
+        }
+        #[automatically_derived]
+        impl #krate::entity::Comparable for #ident {}
+    }
+}

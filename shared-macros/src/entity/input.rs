@@ -1,0 +1,125 @@
+//! The item and its `#[entity(..)]` attributes, as written.
+
+use darling::FromMeta;
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Data, DeriveInput, Field, Fields, Ident, LitStr, Meta, Path, Token};
+
+use crate::attribute::{CratePath, Form, Keys, Value, crate_path, options, text};
+use crate::diagnostics::Errors;
+
+/// The raw model: nothing in it has been checked but the form of each value.
+pub(crate) struct Input<'a> {
+    pub(crate) item: &'a DeriveInput,
+    pub(crate) krate: Path,
+    pub(crate) options: Options,
+    pub(crate) fields: Vec<(&'a Field, FieldOptions)>,
+}
+
+/// The keys of `#[entity(..)]` on the struct.
+#[derive(Default, FromMeta)]
+pub(crate) struct Options {
+    pub(crate) table: Option<Value<Name>>,
+    #[darling(multiple)]
+    pub(crate) unique: Vec<Value<FieldNames>>,
+    #[darling(multiple)]
+    pub(crate) index: Vec<Value<FieldNames>>,
+    #[darling(rename = "crate")]
+    krate: Option<Value<CratePath>>,
+}
+
+const KEYS: Keys<'_> = Keys {
+    of: "entity",
+    noun: "key",
+    known: &["table", "unique", "index", "crate"],
+    repeatable: &["unique", "index"],
+};
+
+/// The keys of `#[entity(..)]` on a field.
+#[derive(Default, FromMeta)]
+pub(crate) struct FieldOptions {
+    pub(crate) id: Option<Value<Flag>>,
+    pub(crate) given: Option<Value<Flag>>,
+    pub(crate) version: Option<Value<Flag>>,
+    pub(crate) created_at: Option<Value<Flag>>,
+    pub(crate) updated_at: Option<Value<Flag>>,
+    pub(crate) deleted_at: Option<Value<Flag>>,
+    pub(crate) skip: Option<Value<Flag>>,
+    pub(crate) unique: Option<Value<Flag>>,
+    pub(crate) index: Option<Value<Flag>>,
+    pub(crate) references: Option<Value<Target>>,
+    pub(crate) rename: Option<Value<Name>>,
+}
+
+const FIELD_KEYS: Keys<'_> = Keys::of(
+    "entity",
+    &[
+        "id", "given", "version", "created_at", "updated_at", "deleted_at", "references", "unique", "index", "rename",
+        "skip",
+    ],
+);
+
+impl<'a> Input<'a> {
+    pub(crate) fn read(item: &'a DeriveInput, errors: &mut Errors) -> Self {
+        let entries = KEYS.in_attributes(&item.attrs, errors);
+        let mut given: Options = options(&entries, errors);
+        let krate = crate_path(given.krate.take(), errors);
+        let fields = match &item.data {
+            Data::Struct(data) if matches!(data.fields, Fields::Named(_)) => data.fields.iter().collect(),
+            _ => Vec::new(),
+        };
+        let fields = fields.into_iter().map(|field| (field, field_options(&field.attrs, errors))).collect();
+        Self { item, krate, options: given, fields }
+    }
+}
+
+fn field_options(attributes: &[Attribute], errors: &mut Errors) -> FieldOptions {
+    let entries = FIELD_KEYS.in_attributes(attributes, errors);
+    options(&entries, errors)
+}
+
+/// A key without a value.
+pub(crate) struct Flag;
+
+impl Form for Flag {
+    const TAKES: &'static str = "no value: write the word alone";
+
+    fn read(meta: &Meta) -> Option<Self> {
+        meta.require_path_only().ok().map(|_| Self)
+    }
+}
+
+/// The name of a table, column or enum text.
+pub(crate) struct Name(pub(crate) LitStr);
+
+impl Form for Name {
+    const TAKES: &'static str = "a string literal such as `\"appointments\"`";
+
+    fn read(meta: &Meta) -> Option<Self> {
+        text(meta).map(Self)
+    }
+}
+
+/// `unique(doctor_id, starts_at)`.
+pub(crate) struct FieldNames(pub(crate) Vec<Ident>);
+
+impl Form for FieldNames {
+    const TAKES: &'static str = "the names of fields, such as `(doctor_id, starts_at)`";
+
+    fn read(meta: &Meta) -> Option<Self> {
+        let list = meta.require_list().ok()?;
+        let names = Punctuated::<Ident, Token![,]>::parse_terminated.parse2(list.tokens.clone()).ok()?;
+        (!names.is_empty()).then(|| Self(names.into_iter().collect()))
+    }
+}
+
+/// `references(Patient)`.
+pub(crate) struct Target(pub(crate) Path);
+
+impl Form for Target {
+    const TAKES: &'static str = "the entity whose id the field holds, such as `references(Patient)`";
+
+    fn read(meta: &Meta) -> Option<Self> {
+        meta.require_list().ok()?.parse_args().ok().map(Self)
+    }
+}

@@ -1,0 +1,61 @@
+//! The statements of an entity, as constants. Names were checked: they hold nothing that would have to be escaped.
+
+use super::check::{Model, Role};
+
+/// The texts of `shared::entity::Statements`. All of them read the same on both engines.
+pub(super) struct Statements {
+    pub(super) columns: String,
+    pub(super) insert: String,
+    pub(super) get: String,
+    pub(super) exists: String,
+    pub(super) count: String,
+    pub(super) delete_by_id: String,
+    pub(super) delete: String,
+    pub(super) restore: Option<String>,
+}
+
+impl Statements {
+    pub(super) fn of(model: &Model) -> Self {
+        let table = &model.table;
+        let names: Vec<String> = model.columns.iter().map(|column| format!("\"{}\"", column.name)).collect();
+        let columns = names.join(", ");
+        let values: Vec<String> = (1..=names.len()).map(|n| format!("${n}")).collect();
+        let id = model.id().map_or("", |column| &column.name);
+        let name_of = |role| model.with(role).map(|column| column.name.as_str());
+        let deleted_at = name_of(Role::DeletedAt);
+        let alive = |word| deleted_at.map_or_else(String::new, |column| format!(" {word} \"{column}\" IS NULL"));
+
+        let touched = |updated_at: Option<&str>, time: &str| {
+            let updated_at = updated_at.map_or_else(String::new, |column| format!(", \"{column}\" = {time}"));
+            let version = name_of(Role::Version).map_or_else(String::new, |column| format!(", \"{column}\" = \"{column}\" + 1"));
+            updated_at + &version
+        };
+        let updated_at = name_of(Role::UpdatedAt);
+        let (head, next) = match deleted_at {
+            None => (format!("DELETE FROM \"{table}\""), 1),
+            Some(column) => (format!("UPDATE \"{table}\" SET \"{column}\" = $1{}", touched(updated_at, "$1")), 2),
+        };
+        let delete_by_id = format!("{head} WHERE \"{id}\" = ${next}{}", alive("AND"));
+        let delete = match name_of(Role::Version) {
+            None => delete_by_id.clone(),
+            Some(version) => format!("{delete_by_id} AND \"{version}\" = ${}", next + 1),
+        };
+        let restore = deleted_at.map(|column| {
+            let id_parameter = if updated_at.is_some() { 2 } else { 1 };
+            format!(
+                "UPDATE \"{table}\" SET \"{column}\" = NULL{} WHERE \"{id}\" = ${id_parameter} AND \"{column}\" IS NOT NULL RETURNING {columns}",
+                touched(updated_at, "$1")
+            )
+        });
+        Self {
+            insert: format!("INSERT INTO \"{table}\" ({columns}) VALUES ({})", values.join(", ")),
+            get: format!("SELECT {columns} FROM \"{table}\" WHERE \"{id}\" = $1{}", alive("AND")),
+            exists: format!("SELECT 1 FROM \"{table}\" WHERE \"{id}\" = $1{}", alive("AND")),
+            count: format!("SELECT count(*) FROM \"{table}\"{}", alive("WHERE")),
+            columns,
+            delete_by_id,
+            delete,
+            restore,
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! `#[derive(Event)]`: input (attributes as written) -> check (one checked model) -> expand.
+
+mod check;
+mod expand;
+mod fallback;
+mod input;
+
+use proc_macro2::TokenStream;
+
+use crate::diagnostics::Errors;
+
+pub(crate) fn expand_event(input: TokenStream) -> TokenStream {
+    let item = match syn::parse2(input) {
+        Ok(item) => item,
+        Err(error) => return error.to_compile_error(),
+    };
+    let mut errors = Errors::new();
+    let input = input::Input::read(&item, &mut errors);
+    let krate = input.krate.clone();
+    let model = check::check(input, &mut errors);
+    match errors.finish(model) {
+        Ok(model) => expand::expand(&krate, &model),
+        Err(mut tokens) => {
+            tokens.extend(fallback::fallback(&krate, &item));
+            tokens
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

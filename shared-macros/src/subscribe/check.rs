@@ -1,0 +1,274 @@
+//! From what was written to a model that can be expanded without failing.
+
+use std::ops::RangeInclusive;
+
+use syn::{FnArg, LitStr, ReturnType, Safety, Signature, Type, TypeReference};
+
+use super::duration::{backoff, millis};
+use super::input::{Backoff, Durable, Function, Input, Options, RetryList, RetryOptions, Target, Timeout, Word};
+use crate::attribute::{Count, Keys, Value, options, plain_name};
+use crate::diagnostics::Errors;
+use crate::subject::{Grammar, parse};
+
+/// The checked model.
+pub(crate) struct Model {
+    pub(crate) target: Target,
+    pub(crate) pattern: LitStr,
+    pub(crate) event: Type,
+    pub(crate) arguments: Vec<Argument>,
+    pub(crate) output: Output,
+    pub(crate) spec: Spec,
+}
+
+/// An argument after the event.
+pub(crate) enum Argument {
+    /// `&mut T`, by the type behind it.
+    Transaction(Type),
+    Extractor(Type),
+}
+
+/// What the function returns.
+pub(crate) enum Output {
+    Unit,
+    Type(Type),
+    /// A type that cannot be named: `impl Trait` or `!`.
+    Unnamed,
+}
+
+/// The options, complete. Durations are in milliseconds.
+pub(crate) struct Spec {
+    pub(crate) name: String,
+    pub(crate) tries: u32,
+    pub(crate) base: u64,
+    pub(crate) cap: u64,
+    pub(crate) concurrency: u32,
+    pub(crate) skip_unknown: bool,
+    pub(crate) timeout: u64,
+}
+
+const DEFAULT_TRIES: u32 = 8;
+const DEFAULT_BACKOFF: (u64, u64) = (200, 60_000);
+const DEFAULT_CONCURRENCY: u32 = 16;
+const DEFAULT_TIMEOUT: u64 = 60_000;
+
+const TRIES: RangeInclusive<u32> = 1..=1_000;
+const CONCURRENCY: RangeInclusive<u32> = 1..=1_000;
+const MAX_NAME: usize = 64;
+
+const ONE_EVENT_FIRST: &str = "a subscriber takes exactly one event, first and by value";
+
+pub(crate) fn check(input: Input, errors: &mut Errors) -> Option<Model> {
+    let target = input.target();
+    let pattern = input.pattern.filter(|text| match parse(&text.value(), Grammar::Pattern) {
+        Ok(_) => true,
+        Err(mistake) => {
+            errors.report(text, mistake);
+            false
+        }
+    });
+    let spec = spec(input.options, input.function.as_ref(), errors);
+    let Function { sig, .. } = input.function?;
+    kind(&sig, errors);
+    let signature = signature(&sig, errors);
+    let (event, arguments) = signature?;
+    Some(Model { target: target?, pattern: pattern?, event, arguments, output: output(&sig.output), spec: spec? })
+}
+
+/// What a handler is, apart from its arguments.
+fn kind(sig: &Signature, errors: &mut Errors) {
+    if sig.asyncness.is_none() {
+        let name = &sig.ident;
+        errors.report(&sig.fn_token, format!("a subscriber is an async fn\nhelp: write `async fn {name}`"));
+    }
+    if let Some(token) = &sig.constness {
+        errors.report(token, "a subscriber is a plain async fn, without `const`");
+    }
+    if let Safety::Unsafe(token) = &sig.safety {
+        errors.report(token, "a subscriber is a plain async fn, without `unsafe`: the library calls it");
+    }
+    if let Some(abi) = &sig.abi {
+        errors.report(abi, "a subscriber is a plain async fn, without an ABI");
+    }
+    if !sig.generics.params.is_empty() {
+        errors.report(
+            &sig.generics,
+            "a subscriber has no generics: it is registered once, for one event\nhelp: use concrete types, and leave lifetimes out",
+        );
+    }
+}
+
+fn signature(sig: &Signature, errors: &mut Errors) -> Option<(Type, Vec<Argument>)> {
+    let mut types = Vec::new();
+    for input in &sig.inputs {
+        match input {
+            FnArg::Receiver(receiver) => {
+                errors.report(
+                    receiver,
+                    "a subscriber is a free function, without `self`\nhelp: take what it needs as `State<T>`",
+                );
+                return None;
+            }
+            FnArg::Typed(argument) => types.push(ungrouped(&argument.ty)),
+        }
+    }
+    let mut types = types.into_iter();
+    let Some(event) = types.next() else {
+        errors.report(&sig.ident, format!("{ONE_EVENT_FIRST}\nhelp: write `async fn {}(event: AppointmentScheduled)`", sig.ident));
+        return None;
+    };
+    if matches!(event, Type::Reference(_)) {
+        errors.report(event, ONE_EVENT_FIRST);
+        return None;
+    }
+    if matches!(event, Type::ImplTrait(_)) {
+        errors.report(event, "a subscriber has no generics: it is registered once, for one event");
+        return None;
+    }
+    let arguments = arguments(types, errors);
+    Some((event.clone(), arguments))
+}
+
+fn arguments<'a>(types: impl Iterator<Item = &'a Type>, errors: &mut Errors) -> Vec<Argument> {
+    let mut arguments = Vec::new();
+    for ty in types {
+        match ty {
+            Type::ImplTrait(_) => errors.report(ty, "a subscriber has no generics: name the argument's type"),
+            Type::Reference(TypeReference { mutability: Some(_), elem, .. }) => {
+                if arguments.iter().any(|argument| matches!(argument, Argument::Transaction(_))) {
+                    errors.report(ty, "a subscriber has one transaction; remove this `&mut` argument");
+                }
+                arguments.push(Argument::Transaction((**elem).clone()));
+            }
+            _ => arguments.push(Argument::Extractor(ty.clone())),
+        }
+    }
+    arguments
+}
+
+fn output(output: &ReturnType) -> Output {
+    match output {
+        ReturnType::Default => Output::Unit,
+        ReturnType::Type(_, ty) => match ungrouped(ty) {
+            Type::ImplTrait(_) | Type::Never(_) => Output::Unnamed,
+            ty => Output::Type(ty.clone()),
+        },
+    }
+}
+
+/// The type without the invisible group that a `macro_rules` fragment has around it, and without parentheses.
+fn ungrouped(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => ungrouped(&group.elem),
+        Type::Paren(paren) => ungrouped(&paren.elem),
+        other => other,
+    }
+}
+
+fn spec(options: Options, function: Option<&Function>, errors: &mut Errors) -> Option<Spec> {
+    let (tries, pauses) = match options.retry {
+        Some(list) => retry(list, errors),
+        None => (Some(DEFAULT_TRIES), Some(DEFAULT_BACKOFF)),
+    };
+    let concurrency = count(options.concurrency, DEFAULT_CONCURRENCY, &CONCURRENCY, "`concurrency` is how many events are handled at once", errors);
+    let timeout = timeout(options.timeout, errors);
+    let skip_unknown = on_unknown(options.on_unknown, errors);
+    let name = name(options.name, function, errors);
+    let (base, cap) = pauses?;
+    Some(Spec { name: name?, tries: tries?, base, cap, concurrency: concurrency?, skip_unknown: skip_unknown?, timeout: timeout? })
+}
+
+fn retry(list: Value<RetryList>, errors: &mut Errors) -> (Option<u32>, Option<(u64, u64)>) {
+    let Some(RetryList(list)) = list.take(errors) else { return (None, None) };
+    let entries = Keys::of("retry", &["max", "backoff"]).in_list(list.tokens, errors);
+    let given: RetryOptions = options(&entries, errors);
+    let tries = count(given.max, DEFAULT_TRIES, &TRIES, "`max` is the number of tries, the first one included", errors);
+    let pauses = match given.backoff {
+        Some(value) => value.take(errors).and_then(|Backoff(text)| pauses(&text, errors)),
+        None => Some(DEFAULT_BACKOFF),
+    };
+    (tries, pauses)
+}
+
+fn pauses(text: &LitStr, errors: &mut Errors) -> Option<(u64, u64)> {
+    match backoff(&text.value()) {
+        None => errors.report(
+            text,
+            "`backoff` is the first and the longest pause, such as `\"200ms..1m\"`\nhelp: the units are `ms`, `s`, `m` and `h`",
+        ),
+        Some((base, cap)) if base > cap => {
+            errors.report(text, "the first pause of `backoff` is longer than the longest\nhelp: write the shorter one first, such as `\"200ms..1m\"`");
+        }
+        Some(pauses) => return Some(pauses),
+    }
+    None
+}
+
+fn count(given: Option<Value<Count>>, default: u32, allowed: &RangeInclusive<u32>, what: &str, errors: &mut Errors) -> Option<u32> {
+    let Some(value) = given else { return Some(default) };
+    let count = value.take(errors)?;
+    if allowed.contains(&count.value) {
+        return Some(count.value);
+    }
+    errors.report_at(count.span, format!("{what}, from {} to {}", allowed.start(), allowed.end()));
+    None
+}
+
+fn timeout(given: Option<Value<Timeout>>, errors: &mut Errors) -> Option<u64> {
+    let Some(value) = given else { return Some(DEFAULT_TIMEOUT) };
+    let Timeout(text) = value.take(errors)?;
+    let timeout = millis(&text.value());
+    if timeout.is_none() {
+        errors.report(
+            &text,
+            "`timeout` is the longest time of one try, such as `\"30s\"`\nhelp: the units are `ms`, `s`, `m` and `h`",
+        );
+    }
+    timeout
+}
+
+fn on_unknown(given: Option<Value<Word>>, errors: &mut Errors) -> Option<bool> {
+    let Some(value) = given else { return Some(false) };
+    let Word(text) = value.take(errors)?;
+    match text.value().as_str() {
+        "park" => Some(false),
+        "skip" => Some(true),
+        _ => {
+            errors.report(
+                &text,
+                "`on_unknown` is `\"park\"`, which makes unknown events dead letters, or `\"skip\"`, which drops them",
+            );
+            None
+        }
+    }
+}
+
+fn name(given: Option<Value<Durable>>, function: Option<&Function>, errors: &mut Errors) -> Option<String> {
+    match given {
+        Some(value) => {
+            let Durable(text) = value.take(errors)?;
+            let name = text.value();
+            if !is_durable(&name) {
+                errors.report(&text, format!("a durable name has 1 to {MAX_NAME} letters, digits, `-` or `_`"));
+                return None;
+            }
+            Some(name)
+        }
+        None => {
+            let ident = &function?.sig.ident;
+            let name = plain_name(ident);
+            if !is_durable(&name) {
+                errors.report(
+                    ident,
+                    format!("this name cannot be the durable name of a subscription, which has at most {MAX_NAME} ASCII characters\nhelp: give it one: `name = \"…\"`"),
+                );
+                return None;
+            }
+            Some(name)
+        }
+    }
+}
+
+/// What every broker and file system takes as part of a name.
+fn is_durable(name: &str) -> bool {
+    (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}

@@ -1,0 +1,162 @@
+//! `min` and `max` of the rules `range` and `length`.
+
+use darling::FromMeta;
+use proc_macro2::Span;
+use quote::ToTokens;
+use syn::{Expr, ExprLit, ExprUnary, Lit, Meta, MetaList, Type, UnOp};
+
+use crate::attribute::{Form, Keys, Value, expression, options};
+use crate::diagnostics::Errors;
+
+/// At least one bound; `min` is not above `max` as far as the macro can tell.
+pub(crate) struct Bounds {
+    pub(crate) min: Option<Expr>,
+    pub(crate) max: Option<Expr>,
+}
+
+struct Bound(Expr);
+
+impl Form for Bound {
+    const TAKES: &'static str = "a value, such as `5`";
+
+    fn read(meta: &Meta) -> Option<Self> {
+        expression(meta).cloned().map(Self)
+    }
+}
+
+#[derive(Default, FromMeta)]
+struct Options {
+    min: Option<Value<Bound>>,
+    max: Option<Value<Bound>>,
+}
+
+impl Bounds {
+    pub(crate) fn read(list: &MetaList, rule: &str, key: Span, errors: &mut Errors) -> Option<Self> {
+        let before = errors.len();
+        let entries = Keys::of(rule, &["min", "max"]).in_list(list.tokens.clone(), errors);
+        let given: Options = options(&entries, errors);
+        let mut take = |value: Option<Value<Bound>>| value.and_then(|value| value.take(errors)).map(|Bound(expr)| expr);
+        let (min, max) = (take(given.min), take(given.max));
+        if min.is_none() && max.is_none() {
+            // a bound that was written wrongly has been reported already
+            if errors.len() == before {
+                errors.report_at(key, format!("`{rule}` needs `min`, `max` or both"));
+            }
+            return None;
+        }
+        if let (Some(min), Some(max)) = (&min, &max)
+            && let (Some(low), Some(high)) = (Number::of(min), Number::of(max))
+            && low.exceeds(high)
+        {
+            errors.report(min, exceeds(min, max));
+            return None;
+        }
+        Some(Self { min, max })
+    }
+
+    /// Both bounds, when they are constants that only the compiler can compare.
+    ///
+    /// `ty` is the type they are compared as; a type that the macro does not know for a number may not be
+    /// comparable in a constant.
+    pub(crate) fn constants(&self, ty: Option<&Type>) -> Option<(&Expr, &Expr)> {
+        let (min, max) = (self.min.as_ref()?, self.max.as_ref()?);
+        let literals = Number::of(min).is_some() && Number::of(max).is_some();
+        (!literals && is_constant(min) && is_constant(max) && ty.is_none_or(is_number)).then_some((min, max))
+    }
+}
+
+/// The message about bounds the wrong way round.
+pub(crate) fn exceeds(min: &Expr, max: &Expr) -> String {
+    let text = |expr: &Expr| expr.to_token_stream().to_string().replace(' ', "");
+    format!("`min` ({}) is greater than `max` ({})", text(min), text(max))
+}
+
+#[derive(Clone, Copy)]
+enum Number {
+    Whole(i128),
+    Float(f64),
+}
+
+impl Number {
+    fn of(expr: &Expr) -> Option<Self> {
+        match expr {
+            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_parse().ok().map(Self::Whole),
+            Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) => number.base10_parse().ok().map(Self::Float),
+            Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => Some(match Self::of(expr)? {
+                Self::Whole(number) => Self::Whole(-number),
+                Self::Float(number) => Self::Float(-number),
+            }),
+            _ => None,
+        }
+    }
+
+    /// Whole and float do not compare: such a rule has a type error of its own.
+    fn exceeds(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Whole(low), Self::Whole(high)) => low > high,
+            (Self::Float(low), Self::Float(high)) => low > high,
+            _ => false,
+        }
+    }
+}
+
+/// Whether the expression may stand in a constant of its own: `Self` may not.
+fn is_constant(expr: &Expr) -> bool {
+    match expr {
+        Expr::Lit(_) => true,
+        Expr::Path(path) => path.qself.is_none() && path.path.segments.first().is_some_and(|first| first.ident != "Self"),
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => is_constant(expr),
+        _ => false,
+    }
+}
+
+/// Whether the type is a number, perhaps inside `Option` or `Phi`.
+fn is_number(ty: &Type) -> bool {
+    const NUMBERS: [&str; 12] = ["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "usize", "isize", "f32", "f64"];
+    let Type::Path(path) = ty else { return false };
+    let Some(last) = path.path.segments.last() else { return false };
+    match &last.arguments {
+        syn::PathArguments::None => NUMBERS.iter().any(|number| last.ident == number),
+        syn::PathArguments::AngleBracketed(arguments) if last.ident == "Option" || last.ident == "Phi" => {
+            arguments.args.iter().all(|argument| matches!(argument, syn::GenericArgument::Type(inner) if is_number(inner)))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::*;
+
+    fn read(list: &MetaList) -> (Option<Bounds>, Vec<String>) {
+        let mut errors = Errors::new();
+        let bounds = Bounds::read(list, "range", Span::call_site(), &mut errors);
+        (bounds, errors.messages())
+    }
+
+    #[test]
+    fn literals_are_compared_at_once() {
+        for (list, message) in [
+            (parse_quote!(range(min = -1, max = -5)), "`min` (-1) is greater than `max` (-5)"),
+            (parse_quote!(range(min = 1.5, max = 1.0)), "`min` (1.5) is greater than `max` (1.0)"),
+            (parse_quote!(range(min = 1_000u32, max = 999)), "`min` (1_000u32) is greater than `max` (999)"),
+        ] {
+            assert_eq!(read(&list).1, [message]);
+        }
+        assert!(read(&parse_quote!(range(min = 5, max = 5))).1.is_empty());
+    }
+
+    #[test]
+    fn constants_are_left_to_the_compiler_when_it_can_compare_them() {
+        let constant = |list: &MetaList, ty: Type| read(list).0.is_some_and(|bounds| bounds.constants(Some(&ty)).is_some());
+        assert!(constant(&parse_quote!(range(min = LOW, max = HIGH)), parse_quote!(u32)));
+        assert!(constant(&parse_quote!(range(min = -LOW, max = 4)), parse_quote!(Option<Phi<i64>>)));
+        assert!(!constant(&parse_quote!(range(min = LOW, max = HIGH)), parse_quote!(DateTime<Utc>)));
+        assert!(!constant(&parse_quote!(range(min = low(), max = HIGH)), parse_quote!(u32)));
+        assert!(!constant(&parse_quote!(range(min = Self::LOW, max = 4)), parse_quote!(u32)));
+        assert!(!constant(&parse_quote!(range(min = 1, max = 4)), parse_quote!(u32)));
+        assert!(!constant(&parse_quote!(range(min = LOW)), parse_quote!(u32)));
+    }
+}

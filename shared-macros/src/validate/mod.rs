@@ -1,0 +1,97 @@
+//! `#[validate(..)]` on fields: the rules of an event, an entity or a nested type.
+//!
+//! [`rules`] reads the rules of one field, [`implementation`] makes the `Validate` impl of a type from the
+//! rules of its fields.
+
+mod bounds;
+mod expand;
+mod regex;
+mod rule;
+
+use proc_macro2::{Ident, TokenStream};
+use syn::{Data, DeriveInput, Fields, Path, Type};
+
+pub(crate) use self::expand::{field_rules, implementation};
+pub(crate) use self::rule::{Rule, rules};
+use crate::attribute::{CratePath, Keys, Value, crate_path, options};
+use crate::diagnostics::Errors;
+use crate::wire;
+
+/// A field with its rules.
+pub(crate) struct ValidatedField {
+    /// The field's name in paths: its name in JSON.
+    pub(crate) name: String,
+    pub(crate) ident: Ident,
+    pub(crate) ty: Type,
+    pub(crate) rules: Vec<Rule>,
+}
+
+impl ValidatedField {
+    /// Reads the rules of named fields.
+    pub(crate) fn of_struct(attributes: &[syn::Attribute], fields: &Fields, errors: &mut Errors) -> Vec<Self> {
+        let case = wire::Case::of(attributes);
+        fields
+            .iter()
+            .filter_map(|field| {
+                Some(Self {
+                    name: wire::name(field, case),
+                    ident: field.ident.clone()?,
+                    ty: field.ty.clone(),
+                    rules: rules(&field.attrs, errors),
+                })
+            })
+            .collect()
+    }
+}
+
+/// `#[derive(Validate)]`.
+pub(crate) fn expand_validate(input: TokenStream) -> TokenStream {
+    let input: DeriveInput = match syn::parse2(input) {
+        Ok(input) => input,
+        Err(error) => return error.to_compile_error(),
+    };
+    let mut errors = Errors::new();
+    let krate = container(&input, &mut errors);
+    let fields = check(&input, &mut errors);
+    match errors.finish(Some(fields)) {
+        Ok(fields) => implementation(&krate, &input.ident, &fields),
+        Err(mut tokens) => {
+            if input.generics.params.is_empty() {
+                tokens.extend(implementation(&krate, &input.ident, &[]));
+            }
+            tokens
+        }
+    }
+}
+
+fn container(input: &DeriveInput, errors: &mut Errors) -> Path {
+    #[derive(Default, darling::FromMeta)]
+    struct Options {
+        #[darling(rename = "crate")]
+        krate: Option<Value<CratePath>>,
+    }
+    let entries = Keys::of("validate", &["crate"]).in_attributes(&input.attrs, errors);
+    let given: Options = options(&entries, errors);
+    crate_path(given.krate, errors)
+}
+
+fn check(input: &DeriveInput, errors: &mut Errors) -> Vec<ValidatedField> {
+    if let Some(generic) = input.generics.params.first() {
+        errors.report(
+            generic,
+            "`#[derive(Validate)]` is for types without generics\nhelp: use the concrete type, or implement `Validate` by hand",
+        );
+    }
+    match &input.data {
+        Data::Struct(data) if matches!(data.fields, Fields::Named(_)) => {
+            ValidatedField::of_struct(&input.attrs, &data.fields, errors)
+        }
+        _ => {
+            errors.report(
+                &input.ident,
+                "`#[derive(Validate)]` is for structs with named fields: a violation names the field that it is about",
+            );
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The names that fields have in JSON, as far as `#[serde(..)]` says so plainly.
+//!
+//! They end up in error paths, so that whoever sent a payload finds the field under the name they wrote.
+//! Whatever is not understood here is serde's business and left to it.
+
+use darling::ast::NestedMeta;
+use syn::{Attribute, Expr, ExprLit, Field, Lit, Meta};
+
+use crate::attribute::plain_name;
+
+/// The container's `rename_all`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Case {
+    AsWritten,
+    Lower,
+    Upper,
+    Pascal,
+    Camel,
+    ScreamingSnake,
+    Kebab,
+    ScreamingKebab,
+}
+
+impl Case {
+    /// Reads `#[serde(rename_all = "…")]` of a struct.
+    pub(crate) fn of(attributes: &[Attribute]) -> Self {
+        match deserialize_text(attributes, "rename_all").as_deref() {
+            Some("lowercase") => Self::Lower,
+            Some("UPPERCASE") => Self::Upper,
+            Some("PascalCase") => Self::Pascal,
+            Some("camelCase") => Self::Camel,
+            Some("SCREAMING_SNAKE_CASE") => Self::ScreamingSnake,
+            Some("kebab-case") => Self::Kebab,
+            Some("SCREAMING-KEBAB-CASE") => Self::ScreamingKebab,
+            _ => Self::AsWritten,
+        }
+    }
+
+    fn apply(self, name: &str) -> String {
+        match self {
+            Self::AsWritten | Self::Lower => name.to_owned(),
+            Self::Upper | Self::ScreamingSnake => name.to_ascii_uppercase(),
+            Self::Pascal => name.split('_').map(capitalized).collect(),
+            Self::Camel => {
+                let mut words = name.split('_');
+                words.next().unwrap_or_default().to_owned() + &words.map(capitalized).collect::<String>()
+            }
+            Self::Kebab => name.replace('_', "-"),
+            Self::ScreamingKebab => name.to_ascii_uppercase().replace('_', "-"),
+        }
+    }
+}
+
+fn capitalized(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + chars.as_str())
+}
+
+/// The name of a named field in JSON.
+pub(crate) fn name(field: &Field, case: Case) -> String {
+    deserialize_text(&field.attrs, "rename")
+        .unwrap_or_else(|| case.apply(&field.ident.as_ref().map(plain_name).unwrap_or_default()))
+}
+
+/// Whether the field is not in JSON under a name of its own.
+pub(crate) fn is_hidden(field: &Field) -> bool {
+    entries(&field.attrs).any(|entry| {
+        let NestedMeta::Meta(Meta::Path(path)) = entry else { return false };
+        path.is_ident("skip") || path.is_ident("skip_deserializing") || path.is_ident("flatten")
+    })
+}
+
+fn entries(attributes: &[Attribute]) -> impl Iterator<Item = NestedMeta> {
+    attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("serde"))
+        .filter_map(|attribute| match &attribute.meta {
+            Meta::List(list) => NestedMeta::parse_meta_list(list.tokens.clone()).ok(),
+            _ => None,
+        })
+        .flatten()
+}
+
+/// The text of `key = "…"` or of `key(deserialize = "…")`.
+fn deserialize_text(attributes: &[Attribute], key: &str) -> Option<String> {
+    entries(attributes).find_map(|entry| match entry {
+        NestedMeta::Meta(Meta::NameValue(pair)) if pair.path.is_ident(key) => literal(&pair.value),
+        NestedMeta::Meta(Meta::List(list)) if list.path.is_ident(key) => {
+            NestedMeta::parse_meta_list(list.tokens).ok()?.into_iter().find_map(|entry| match entry {
+                NestedMeta::Meta(Meta::NameValue(pair)) if pair.path.is_ident("deserialize") => literal(&pair.value),
+                _ => None,
+            })
+        }
+        _ => None,
+    })
+}
+
+fn literal(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::{ItemStruct, parse_quote};
+
+    use super::*;
+
+    fn names(item: &ItemStruct) -> Vec<String> {
+        let case = Case::of(&item.attrs);
+        item.fields.iter().filter(|field| !is_hidden(field)).map(|field| name(field, case)).collect()
+    }
+
+    #[test]
+    fn plain_fields_keep_their_names() {
+        assert_eq!(names(&parse_quote!(struct X { r#type: u8, doctor_id: u8 })), ["type", "doctor_id"]);
+    }
+
+    #[test]
+    fn renames_and_cases_are_respected() {
+        for (case, expected) in [
+            ("camelCase", "doctorId"),
+            ("PascalCase", "DoctorId"),
+            ("UPPERCASE", "DOCTOR_ID"),
+            ("SCREAMING_SNAKE_CASE", "DOCTOR_ID"),
+            ("kebab-case", "doctor-id"),
+            ("SCREAMING-KEBAB-CASE", "DOCTOR-ID"),
+            ("snake_case", "doctor_id"),
+            ("lowercase", "doctor_id"),
+        ] {
+            let item = parse_quote! {
+                #[serde(deny_unknown_fields, rename_all = #case)]
+                struct X {
+                    doctor_id: u8,
+                    #[serde(default, rename = "when")] at: u8,
+                    #[serde(rename(serialize = "s", deserialize = "d"))] both: u8,
+                    #[serde(skip)] cache: u8,
+                    #[serde(flatten)] rest: u8,
+                }
+            };
+            assert_eq!(names(&item), [expected, "when", "d"]);
+        }
+        assert_eq!(names(&parse_quote!(#[serde(rename_all(deserialize = "camelCase"))] struct X { doctor_id: u8 })), ["doctorId"]);
+    }
+}

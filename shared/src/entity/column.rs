@@ -1,0 +1,264 @@
+//! Typed columns: `Appointment::STATUS.eq(Status::Booked)`.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::filter::{Comparison, Filter, Node, Pattern};
+use super::value::{Comparable, EntityValue, Searchable};
+use crate::phi::Phi;
+
+/// A column of an entity, and the type of its values. The derive makes a constant of each.
+///
+/// Comparisons follow Rust's logic, not SQL's: `ne` is exactly what `eq` is not, also where the column is NULL.
+pub struct Column<E, T> {
+    name: &'static str,
+    of: PhantomData<fn() -> (E, T)>,
+}
+
+impl<E, T> Clone for Column<E, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E, T> Copy for Column<E, T> {}
+
+impl<E, T> fmt::Debug for Column<E, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Column({})", self.name)
+    }
+}
+
+impl<E, T> Column<E, T> {
+    /// For generated code: `name` goes into SQL.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, of: PhantomData }
+    }
+
+    /// The column's name in the table.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+impl<E, T: Comparable> Column<E, T> {
+    fn compare(self, comparison: Comparison, value: impl IntoValue<T>) -> Filter<E> {
+        let value = value.into_value();
+        Filter::new(match (value.is_null(), comparison) {
+            (true, Comparison::Eq) => Node::Null { column: self.name, negated: false },
+            (true, Comparison::Ne) => Node::Null { column: self.name, negated: true },
+            // nothing is less than, or greater than, no value
+            (true, _) => Node::Constant(false),
+            (false, comparison) => Node::Compare {
+                column: self.name,
+                comparison,
+                or_null: T::NULLABLE && comparison == Comparison::Ne,
+                nullable: T::NULLABLE,
+                value: Arc::new(value),
+            },
+        })
+    }
+
+    /// Rows whose value is this one. `None` finds NULL.
+    pub fn eq(self, value: impl IntoValue<T>) -> Filter<E> {
+        self.compare(Comparison::Eq, value)
+    }
+
+    /// Rows whose value is another one, or NULL. `None` finds what is not NULL.
+    pub fn ne(self, value: impl IntoValue<T>) -> Filter<E> {
+        self.compare(Comparison::Ne, value)
+    }
+
+    /// Rows whose value is less.
+    pub fn lt(self, value: impl IntoValue<T>) -> Filter<E> {
+        self.compare(Comparison::Lt, value)
+    }
+
+    /// Rows whose value is less or equal.
+    pub fn le(self, value: impl IntoValue<T>) -> Filter<E> {
+        self.compare(Comparison::Le, value)
+    }
+
+    /// Rows whose value is greater.
+    pub fn gt(self, value: impl IntoValue<T>) -> Filter<E> {
+        self.compare(Comparison::Gt, value)
+    }
+
+    /// Rows whose value is greater or equal.
+    pub fn ge(self, value: impl IntoValue<T>) -> Filter<E> {
+        self.compare(Comparison::Ge, value)
+    }
+
+    /// Rows whose value is one of these; none of them when there are none. `None` among them does not find NULL.
+    pub fn in_<V: IntoValue<T>>(self, values: impl IntoIterator<Item = V>) -> Filter<E> {
+        let values: Vec<T> = values.into_iter().map(V::into_value).filter(|value| !value.is_null()).collect();
+        if values.is_empty() {
+            return Filter::new(Node::Constant(false));
+        }
+        Filter::new(Node::In { column: self.name, negated: false, nullable: T::NULLABLE, values: Arc::new(values) })
+    }
+
+    /// Smallest first, NULL last.
+    #[must_use]
+    pub fn asc(self) -> Order<E> {
+        self.order(false)
+    }
+
+    /// Greatest first, NULL first.
+    #[must_use]
+    pub fn desc(self) -> Order<E> {
+        self.order(true)
+    }
+
+    fn order(self, descending: bool) -> Order<E> {
+        Order { by: OrderBy { column: self.name, descending, nullable: T::NULLABLE }, of: PhantomData }
+    }
+}
+
+impl<E, T: EntityValue> Column<E, Option<T>> {
+    /// Rows without a value.
+    #[must_use]
+    pub fn is_null(self) -> Filter<E> {
+        Filter::new(Node::Null { column: self.name, negated: false })
+    }
+
+    /// Rows with a value.
+    #[must_use]
+    pub fn is_not_null(self) -> Filter<E> {
+        Filter::new(Node::Null { column: self.name, negated: true })
+    }
+}
+
+/// Upper and lower case differ, on both engines.
+impl<E, T: Searchable> Column<E, T> {
+    /// Rows whose text matches a pattern: `%` stands for any text, `_` for one character, and a backslash takes
+    /// away the meaning of what follows it.
+    #[must_use]
+    pub fn like(self, pattern: &str) -> Filter<E> {
+        self.matches(Pattern::parse(pattern))
+    }
+
+    /// Rows whose text starts like this. No character has a meaning of its own.
+    #[must_use]
+    pub fn starts_with(self, text: &str) -> Filter<E> {
+        self.matches(Pattern::new().text(text).any())
+    }
+
+    /// Rows whose text ends like this. No character has a meaning of its own.
+    #[must_use]
+    pub fn ends_with(self, text: &str) -> Filter<E> {
+        self.matches(Pattern::new().any().text(text))
+    }
+
+    /// Rows whose text has this in it. No character has a meaning of its own.
+    #[must_use]
+    pub fn contains(self, text: &str) -> Filter<E> {
+        self.matches(Pattern::new().any().text(text).any())
+    }
+
+    fn matches(self, pattern: Pattern) -> Filter<E> {
+        Filter::new(Node::Match { column: self.name, negated: false, nullable: T::NULLABLE, pattern })
+    }
+}
+
+/// How rows are sorted; see [`Column::asc`] and [`Column::desc`].
+pub struct Order<E> {
+    pub(super) by: OrderBy,
+    of: PhantomData<fn() -> E>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OrderBy {
+    pub(super) column: &'static str,
+    pub(super) descending: bool,
+    pub(super) nullable: bool,
+}
+
+impl<E> Clone for Order<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Order<E> {}
+
+impl<E> fmt::Debug for Order<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.by.fmt(f)
+    }
+}
+
+/// What can be given where a value of a column is wanted: the value, a reference to it, for an `Option` or a
+/// [`Phi`] what is inside, for a text a `&str`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a value of a column of `{T}`",
+    label = "expected `{T}`",
+    note = "give a `{T}`, a reference to one, or what is inside of its `Option` or `Phi`"
+)]
+pub trait IntoValue<T> {
+    /// The value.
+    fn into_value(self) -> T;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> IntoValue<T> for T {
+    fn into_value(self) -> T {
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> IntoValue<T> for &T {
+    fn into_value(self) -> T {
+        self.clone()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> IntoValue<Option<T>> for T {
+    fn into_value(self) -> Option<T> {
+        Some(self)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> IntoValue<Phi<T>> for T {
+    fn into_value(self) -> Phi<T> {
+        Phi::new(self)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> IntoValue<Option<Phi<T>>> for T {
+    fn into_value(self) -> Option<Phi<T>> {
+        Some(Phi::new(self))
+    }
+}
+
+impl IntoValue<String> for &str {
+    fn into_value(self) -> String {
+        self.to_owned()
+    }
+}
+
+impl IntoValue<Option<String>> for &str {
+    fn into_value(self) -> Option<String> {
+        Some(self.to_owned())
+    }
+}
+
+impl IntoValue<Phi<String>> for &str {
+    fn into_value(self) -> Phi<String> {
+        Phi::new(self.to_owned())
+    }
+}
+
+impl IntoValue<Option<Phi<String>>> for &str {
+    fn into_value(self) -> Option<Phi<String>> {
+        Some(Phi::new(self.to_owned()))
+    }
+}

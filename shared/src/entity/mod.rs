@@ -1,0 +1,117 @@
+//! What is stored: a struct with `#[derive(Entity)]` and its repository.
+//!
+//! The derive makes, of a struct `Appointment`:
+//!
+//! - `NewAppointment`, what a caller supplies for a new row: a forgotten field does not compile. Ids that the library
+//!   makes, versions and times are not in it.
+//! - `AppointmentPatch`, what an update changes: `AppointmentPatch::new().status(Status::Cancelled).notes(None)`.
+//! - Typed columns for filters and orders: `Appointment::STARTS_AT`.
+//! - For each unique key a filter: `Appointment::by_doctor_id_and_starts_at(doctor_id, starts_at)`.
+//! - [`Entity::DEF`]: table, columns and every statement, as constants.
+//!
+//! [`Repo`] does the rest.
+
+mod column;
+mod ddl;
+mod def;
+mod filter;
+mod id;
+mod insert;
+mod json;
+mod newtype;
+mod patch;
+mod query;
+mod repo;
+pub(crate) mod role;
+mod select;
+mod statement;
+pub(crate) mod value;
+
+use std::hash::Hash;
+
+pub use self::column::{Column, IntoValue, Order};
+pub(crate) use self::ddl::in_order_of_references;
+pub use self::def::{ColumnDef, ColumnType, EntityDef, Key, Reference, Roles, Shape, Statements};
+pub use self::filter::Filter;
+pub use self::id::{EntityId, MadeId};
+pub use self::json::Json;
+pub use self::newtype::Newtype;
+pub use self::patch::{Assignments, EntityPatch};
+pub use self::query::{DEFAULT_LIMIT, Query};
+pub use self::repo::Repo;
+pub use self::value::{Comparable, EntityValue, Searchable};
+use crate::db::{Args, Row};
+use crate::error::{DecodeError, Error, Result};
+use crate::validate::Validate;
+
+/// A struct that is stored as rows of a table. Derive it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an entity",
+    label = "is not an entity",
+    note = "add `#[derive(Entity)]` and `#[entity(table = \"…\")]` to it, and mark its id `#[entity(id)]`"
+)]
+pub trait Entity: Sized + Send + Sync + 'static {
+    /// The type of the id.
+    type Id: EntityValue + Eq + Hash;
+    /// What a caller supplies for a new row.
+    type New: NewEntity<Entity = Self>;
+    /// What an update changes.
+    type Patch: EntityPatch;
+    /// Table, columns and statements.
+    const DEF: &'static EntityDef;
+
+    /// The id.
+    fn id(&self) -> &Self::Id;
+
+    /// The version, if the entity has one.
+    fn version(&self) -> Option<i64> {
+        None
+    }
+
+    /// For generated code: adds the values of all columns, in the order of [`EntityDef::columns`].
+    #[doc(hidden)]
+    fn bind_row(&self, args: &mut Args);
+
+    /// For generated code: adds each column of many rows as one array.
+    #[doc(hidden)]
+    fn bind_columns(rows: &[Self], args: &mut Args);
+
+    /// For generated code: reads a row, in the order of [`EntityDef::columns`].
+    #[doc(hidden)]
+    fn from_row(row: &Row) -> Result<Self>;
+}
+
+/// What a caller supplies for a new row. Derived along with [`Entity`].
+pub trait NewEntity: Validate + Send + Sync + 'static {
+    /// The entity.
+    type Entity;
+
+    /// The entity as it will be stored: id, version and times are set, times are in whole microseconds.
+    fn into_entity(self) -> Self::Entity;
+}
+
+/// Reads a row; an error names entity and field.
+fn read<E: Entity>(row: &Row) -> Result<E> {
+    E::from_row(row).map_err(|error| named(error, E::DEF))
+}
+
+fn named(error: Error, def: &'static EntityDef) -> Error {
+    match error {
+        Error::Decode(DecodeError { path, code, .. }) => {
+            let index = path.strip_prefix('/').and_then(|index| index.parse::<usize>().ok());
+            let field = index.and_then(|index| def.columns.get(index)).map(|column| column.field);
+            Error::Decode(DecodeError {
+                what: def.name.into(),
+                path: field.map_or(path, |field| format!("/{field}")),
+                code,
+            })
+        }
+        error => error,
+    }
+}
+
+/// A count is never negative, whatever type the engine gives it.
+fn read_count(row: Option<&Row>) -> Result<u64> {
+    let count: i64 = row.map_or(Ok(0), |row| row.required(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}

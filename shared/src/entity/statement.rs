@@ -1,0 +1,56 @@
+//! SQL that is joined out of constants at run time: the only place where that happens.
+
+use std::fmt::Write as _;
+
+use super::value::EntityValue;
+use crate::db::{Args, Engine, SqlText};
+
+/// A statement under construction: its text and the arguments so far, in step.
+pub(crate) struct Statement {
+    pub(super) sql: String,
+    pub(super) args: Args,
+}
+
+impl Statement {
+    pub(super) fn new(engine: Engine) -> Self {
+        Self { sql: String::with_capacity(256), args: Args::new(engine) }
+    }
+
+    pub(super) fn engine(&self) -> Engine {
+        self.args.engine()
+    }
+
+    pub(super) fn push(&mut self, sql: &str) {
+        self.sql.push_str(sql);
+    }
+
+    /// A name of a table, column or constraint. Names are checked by the derive: they contain no quotes.
+    pub(super) fn name(&mut self, name: &str) {
+        self.sql.push('"');
+        self.sql.push_str(name);
+        self.sql.push('"');
+    }
+
+    /// A placeholder, to be followed by binding its value.
+    ///
+    /// SQLite takes `$1` for a name, and looks names up one by one: with thousands of them that is most of the
+    /// statement's time. A bare `?` has no name.
+    pub(super) fn placeholder(&mut self) -> &mut Args {
+        match self.engine() {
+            Engine::Postgres => {
+                // writing to a string cannot fail
+                let _infallible = write!(self.sql, "${}", self.args.len() + 1);
+            }
+            Engine::Sqlite => self.sql.push('?'),
+        }
+        &mut self.args
+    }
+
+    pub(super) fn value(&mut self, value: &impl EntityValue) {
+        value.bind(self.placeholder());
+    }
+
+    pub(super) fn finish(self) -> (SqlText, Args) {
+        (SqlText::built(self.sql), self.args)
+    }
+}

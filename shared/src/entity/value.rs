@@ -1,0 +1,429 @@
+//! How a Rust type is a column: its type in both dialects, how it is bound, how it is read.
+
+use std::fmt;
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, SecondsFormat, Timelike, Utc};
+use uuid::Uuid;
+
+use super::def::{ColumnType, Shape};
+use crate::db::dialect::{PgBind, unreadable};
+use crate::db::{Args, Engine, Row};
+use crate::error::Result;
+use crate::phi::Phi;
+
+/// A type that can be stored in a column.
+///
+/// | Rust | Postgres | SQLite |
+/// |---|---|---|
+/// | `Uuid` | `uuid` | 16-byte `BLOB` |
+/// | `DateTime<Utc>` | `timestamptz` | `TEXT`, RFC 3339 in UTC with six digits |
+/// | `NaiveDate`, `NaiveTime` | `date`, `time` | `TEXT`, ISO 8601 |
+/// | `i16`, `i32`, `i64` | `smallint`, `integer`, `bigint` | `INTEGER` |
+/// | `bool` | `boolean` | `INTEGER`, 0 or 1 |
+/// | `f64` | `double precision` | `REAL` |
+/// | `String` | `text COLLATE "C"` | `TEXT` |
+/// | `Vec<u8>` | `bytea` | `BLOB` |
+/// | [`Json<T>`](super::Json) | `jsonb` | `TEXT` |
+/// | `#[derive(EntityEnum)]` | `text` with a check | `TEXT` with a check |
+/// | `#[derive(EntityValue)] struct X(T)` | as `T` | as `T` |
+/// | `Option<T>` | as `T`, nullable | as `T`, nullable |
+/// | [`Phi<T>`] | as `T` | as `T` |
+///
+/// What one of the engines cannot keep is refused on both, so that code that works on one works on the other:
+/// a text with U+0000 (Postgres has no such text), `NaN` (SQLite stores NULL for it), years outside of 0 to 9999
+/// (their text does not sort), a leap second as a `NaiveTime`. Times are kept in microseconds; what is finer is
+/// dropped before the row is written, and the returned entity says what is stored.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no column type",
+    label = "cannot be stored in a column",
+    note = "store any type that has serde's traits as `Json<{Self}>`",
+    note = "or derive `EntityValue` for a newtype, `EntityEnum` for an enum without fields",
+    note = "or keep the field out of the table with `#[entity(skip)]`; it is then filled by `Default`",
+    note = "of the numbers, `i16`, `i32`, `i64` and `f64` can be stored"
+)]
+pub trait EntityValue: Clone + fmt::Debug + Send + Sync + 'static {
+    /// The column's type.
+    const TYPE: ColumnType;
+    /// Whether the column may be NULL.
+    const NULLABLE: bool = false;
+    /// Whether the value is protected (`Phi`).
+    const PROTECTED: bool = false;
+    /// The texts that the column may hold; empty when every value of its type is allowed.
+    const ALLOWED: &'static [&'static str] = &[];
+    /// All of it in one place.
+    const SHAPE: Shape =
+        Shape { ty: Self::TYPE, nullable: Self::NULLABLE, protected: Self::PROTECTED, allowed: Self::ALLOWED };
+
+    /// Adds the value, or NULL, to the arguments of a statement.
+    fn bind_option(value: Option<&Self>, args: &mut Args);
+
+    /// Adds a column of values as one array argument. Only Postgres has arrays: elsewhere the statement fails.
+    fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args);
+
+    /// Reads the value of a column, `None` for NULL.
+    ///
+    /// # Errors
+    /// [`Error::Decode`](crate::Error::Decode): the column holds something else. Never says what.
+    fn read_option(row: &Row, index: usize) -> Result<Option<Self>>;
+
+    /// The value as it will be read back: times in whole microseconds.
+    #[must_use]
+    fn stored(self) -> Self {
+        self
+    }
+
+    /// Whether the value is stored as NULL.
+    fn is_null(&self) -> bool {
+        false
+    }
+
+    /// Adds the value to the arguments of a statement.
+    fn bind(&self, args: &mut Args) {
+        Self::bind_option(Some(self), args);
+    }
+
+    /// For generated code: adds one column of many rows as one array argument.
+    #[doc(hidden)]
+    fn bind_column<R>(rows: &[R], column: impl Fn(&R) -> &Self, args: &mut Args) {
+        Self::bind_array(rows.iter().map(|row| Some(column(row))), args);
+    }
+
+    /// Reads the value of a column.
+    ///
+    /// # Errors
+    /// [`Error::Decode`](crate::Error::Decode): the column holds something else, or NULL.
+    fn read(row: &Row, index: usize) -> Result<Self> {
+        Self::read_option(row, index)?.ok_or_else(|| unreadable(index))
+    }
+}
+
+/// Types whose columns can be compared and sorted, with the same result on both engines: all but [`Json`](super::Json).
+#[diagnostic::on_unimplemented(
+    message = "a column of `{Self}` cannot be compared or sorted",
+    label = "has no order that both engines share",
+    note = "every column type but `Json` can be compared"
+)]
+pub trait Comparable: EntityValue {}
+
+/// Types whose columns are text that can be searched: `String`, and `Option`, `Phi` or a newtype of it.
+#[diagnostic::on_unimplemented(
+    message = "a column of `{Self}` is not text",
+    label = "is not text",
+    note = "`like`, `starts_with`, `ends_with` and `contains` work on `String`, and on `Option`, `Phi` and newtypes of it"
+)]
+pub trait Searchable: Comparable {}
+
+/// Adds an array argument on Postgres. The closure is not called on SQLite.
+fn bind_pg_array<'q, T: PgBind<'q>>(args: &mut Args, make: impl FnOnce() -> T) {
+    if args.engine() == Engine::Sqlite {
+        args.fail("an array was bound for SQLite, which has no arrays");
+    }
+    args.add_split(make, || None::<i64>);
+}
+
+macro_rules! native {
+    ($($rust:ty => $column:ident),* $(,)?) => {$(
+        impl EntityValue for $rust {
+            const TYPE: ColumnType = ColumnType::$column;
+
+            fn bind_option(value: Option<&Self>, args: &mut Args) {
+                args.add(value.copied());
+            }
+
+            fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args) {
+                bind_pg_array(args, || values.map(Option::<&Self>::copied).collect::<Vec<_>>());
+            }
+
+            fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
+                row.get(index)
+            }
+        }
+        impl Comparable for $rust {}
+    )*};
+}
+native!(Uuid => Uuid, i16 => SmallInt, i32 => Integer, i64 => BigInt, bool => Boolean);
+
+/// SQLite stores `NaN` as NULL, so it is refused everywhere.
+fn number(value: Option<&f64>, args: &mut Args) -> Option<f64> {
+    if value.is_some_and(|value| value.is_nan()) {
+        args.fail("a number is `NaN`, which SQLite cannot store; use `Option` for a missing number");
+    }
+    value.copied()
+}
+
+impl EntityValue for f64 {
+    const TYPE: ColumnType = ColumnType::Double;
+
+    fn bind_option(value: Option<&Self>, args: &mut Args) {
+        let value = number(value, args);
+        args.add(value);
+    }
+
+    fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args) {
+        let values: Vec<Option<f64>> = values.map(|value| number(value, args)).collect();
+        bind_pg_array(args, || values);
+    }
+
+    fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
+        row.get(index)
+    }
+}
+impl Comparable for f64 {}
+
+const YEARS: &str = "a date is outside of the years 0 to 9999, whose text sorts";
+
+fn is_writable(date: impl Datelike) -> bool {
+    (0..=9999).contains(&date.year())
+}
+
+/// Whole microseconds. Postgres would round towards the year 2000, and it counts a leap second as the next one.
+fn instant(value: Option<&DateTime<Utc>>, args: &mut Args) -> Option<DateTime<Utc>> {
+    let value = value.map(|value| value.stored());
+    if value.is_some_and(|value| !is_writable(value)) {
+        args.fail(YEARS);
+    }
+    value
+}
+
+impl EntityValue for DateTime<Utc> {
+    const TYPE: ColumnType = ColumnType::Timestamp;
+
+    fn bind_option(value: Option<&Self>, args: &mut Args) {
+        let value = instant(value, args);
+        // `+00:00`, as sqlx writes it, and always six digits: then the texts sort like the times
+        args.add_split(|| value, || value.map(|value| value.to_rfc3339_opts(SecondsFormat::Micros, false)));
+    }
+
+    fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args) {
+        let values: Vec<Option<Self>> = values.map(|value| instant(value, args)).collect();
+        bind_pg_array(args, || values);
+    }
+
+    fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
+        row.get_split(index, Some, |text: String| {
+            DateTime::parse_from_rfc3339(&text).ok().map(|time| time.with_timezone(&Utc))
+        })
+    }
+
+    fn stored(self) -> Self {
+        // every chrono time fits: it has at most 263,000 years, an i64 of microseconds 292,000
+        DateTime::from_timestamp_micros(self.timestamp_micros()).unwrap_or(self)
+    }
+}
+impl Comparable for DateTime<Utc> {}
+
+fn day(value: Option<&NaiveDate>, args: &mut Args) -> Option<NaiveDate> {
+    if value.is_some_and(|value| !is_writable(*value)) {
+        args.fail(YEARS);
+    }
+    value.copied()
+}
+
+impl EntityValue for NaiveDate {
+    const TYPE: ColumnType = ColumnType::Date;
+
+    fn bind_option(value: Option<&Self>, args: &mut Args) {
+        let value = day(value, args);
+        args.add_split(|| value, || value.map(|value| value.to_string()));
+    }
+
+    fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args) {
+        let values: Vec<Option<Self>> = values.map(|value| day(value, args)).collect();
+        bind_pg_array(args, || values);
+    }
+
+    fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
+        row.get_split(index, Some, |text: String| text.parse().ok())
+    }
+}
+impl Comparable for NaiveDate {}
+
+fn time_of_day(value: Option<&NaiveTime>, args: &mut Args) -> Option<NaiveTime> {
+    let value = value.map(|value| value.stored());
+    if value.is_some_and(|value| value.nanosecond() >= 1_000_000_000) {
+        args.fail("a time of day is a leap second, which Postgres cannot store");
+    }
+    value
+}
+
+impl EntityValue for NaiveTime {
+    const TYPE: ColumnType = ColumnType::Time;
+
+    fn bind_option(value: Option<&Self>, args: &mut Args) {
+        let value = time_of_day(value, args);
+        args.add_split(|| value, || value.map(|value| value.format("%H:%M:%S%.6f").to_string()));
+    }
+
+    fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args) {
+        let values: Vec<Option<Self>> = values.map(|value| time_of_day(value, args)).collect();
+        bind_pg_array(args, || values);
+    }
+
+    fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
+        row.get_split(index, Some, |text: String| text.parse().ok())
+    }
+
+    fn stored(self) -> Self {
+        self.with_nanosecond(self.nanosecond() / 1_000 * 1_000).unwrap_or(self)
+    }
+}
+impl Comparable for NaiveTime {}
+
+/// Binds a text or NULL.
+pub(crate) fn bind_text(value: Option<&str>, args: &mut Args) {
+    match value {
+        Some(text) => args.add_text(text),
+        None => args.add(None::<String>),
+    }
+}
+
+/// Binds texts as one array.
+pub(crate) fn bind_texts<'a>(values: impl Iterator<Item = Option<&'a str>>, args: &mut Args) {
+    let values: Vec<Option<&str>> = values.collect();
+    if values.iter().flatten().any(|text| text.contains('\0')) {
+        args.fail(NUL);
+    }
+    bind_pg_array(args, || values);
+}
+
+pub(super) const NUL: &str = "a text contains the character U+0000, which Postgres cannot store; remove it";
+
+impl EntityValue for String {
+    const TYPE: ColumnType = ColumnType::Text;
+
+    fn bind_option(value: Option<&Self>, args: &mut Args) {
+        bind_text(value.map(Self::as_str), args);
+    }
+
+    fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args) {
+        bind_texts(values.map(|value| value.map(Self::as_str)), args);
+    }
+
+    fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
+        row.get(index)
+    }
+}
+impl Comparable for String {}
+impl Searchable for String {}
+
+impl EntityValue for Vec<u8> {
+    const TYPE: ColumnType = ColumnType::Bytes;
+
+    fn bind_option(value: Option<&Self>, args: &mut Args) {
+        args.add_split(|| value.map(Self::as_slice), || value.cloned());
+    }
+
+    fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args) {
+        bind_pg_array(args, || values.map(|value| value.map(Self::as_slice)).collect::<Vec<_>>());
+    }
+
+    fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
+        row.get(index)
+    }
+}
+impl Comparable for Vec<u8> {}
+
+impl<T: EntityValue> EntityValue for Option<T> {
+    const TYPE: ColumnType = T::TYPE;
+    const NULLABLE: bool = {
+        assert!(!T::NULLABLE, "an `Option` in an `Option` cannot be stored: a column has one NULL");
+        true
+    };
+    const PROTECTED: bool = T::PROTECTED;
+    const ALLOWED: &'static [&'static str] = T::ALLOWED;
+
+    fn bind_option(value: Option<&Self>, args: &mut Args) {
+        T::bind_option(value.and_then(Self::as_ref), args);
+    }
+
+    fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args) {
+        T::bind_array(values.map(|value| value.and_then(Self::as_ref)), args);
+    }
+
+    fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
+        Ok(Some(T::read_option(row, index)?))
+    }
+
+    fn stored(self) -> Self {
+        self.map(T::stored)
+    }
+
+    fn is_null(&self) -> bool {
+        self.as_ref().is_none_or(T::is_null)
+    }
+}
+impl<T: Comparable> Comparable for Option<T> {}
+impl<T: Searchable> Searchable for Option<T> {}
+
+impl<T: EntityValue> EntityValue for Phi<T> {
+    const TYPE: ColumnType = T::TYPE;
+    const NULLABLE: bool = T::NULLABLE;
+    const PROTECTED: bool = true;
+    const ALLOWED: &'static [&'static str] = T::ALLOWED;
+
+    fn bind_option(value: Option<&Self>, args: &mut Args) {
+        T::bind_option(value.map(Self::expose), args);
+    }
+
+    fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args) {
+        T::bind_array(values.map(|value| value.map(Self::expose)), args);
+    }
+
+    fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
+        Ok(T::read_option(row, index)?.map(Self::new))
+    }
+
+    fn stored(self) -> Self {
+        self.map(T::stored)
+    }
+
+    fn is_null(&self) -> bool {
+        self.expose().is_null()
+    }
+}
+impl<T: Comparable> Comparable for Phi<T> {}
+impl<T: Searchable> Searchable for Phi<T> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_time_has_whole_microseconds_and_no_leap_second() {
+        let time = DateTime::parse_from_rfc3339("1969-12-31T23:59:59.123456789Z").unwrap().with_timezone(&Utc);
+        assert_eq!(time.stored().to_rfc3339(), "1969-12-31T23:59:59.123456+00:00");
+        let leap = DateTime::parse_from_rfc3339("2016-12-31T23:59:60.5Z").unwrap().with_timezone(&Utc);
+        assert_eq!(leap.stored().to_rfc3339(), "2017-01-01T00:00:00.500+00:00");
+        for extreme in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+            assert_eq!(extreme.stored().timestamp(), extreme.timestamp());
+        }
+    }
+
+    #[test]
+    fn wrappers_keep_the_shape_of_what_they_wrap() {
+        let shape = <Option<Phi<String>> as EntityValue>::SHAPE;
+        assert_eq!(shape.ty, ColumnType::Text);
+        assert!(shape.nullable && shape.protected);
+        assert!(!<Phi<i64> as EntityValue>::NULLABLE);
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn what_one_engine_cannot_keep_fails_on_both() {
+        fn refused(value: &impl EntityValue) -> String {
+            let mut args = Args::new(Engine::Sqlite);
+            value.bind(&mut args);
+            assert_eq!(args.len(), 1, "the number of arguments must not depend on the value");
+            args.failed.map(|error| error.to_string()).unwrap_or_default()
+        }
+        assert!(refused(&f64::NAN).contains("NaN"));
+        assert!(refused(&String::from("a\0b")).contains("U+0000"));
+        assert!(refused(&Phi::new(Some(String::from("sentinel\0")))).contains("U+0000"));
+        assert!(!refused(&Phi::new(String::from("sentinel\0"))).contains("sentinel"));
+        assert!(refused(&NaiveDate::MAX).contains("9999"));
+        assert!(refused(&DateTime::<Utc>::MIN_UTC).contains("9999"));
+        assert!(refused(&NaiveTime::from_hms_milli_opt(23, 59, 59, 1_500).unwrap()).contains("leap second"));
+        assert_eq!(refused(&f64::INFINITY), "");
+        assert_eq!(refused(&NaiveDate::from_ymd_opt(9999, 12, 31).unwrap()), "");
+    }
+}

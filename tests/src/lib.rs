@@ -1,0 +1,37 @@
+//! What the integration tests stand on: real servers, real processes, real faults, and patience.
+//!
+//! - [`Postgres`] and [`Nats`] start private servers on free ports, with their data in temporary
+//!   directories.
+//! - [`Process`] runs any program with its output captured, and can kill, stop and continue it.
+//! - [`Proxy`] sits between a client and a server and cuts, silences or slows the link.
+//! - [`eventually`] waits for a condition with a deadline, so that no test sleeps.
+//! - [`Scratch`] is a temporary directory.
+//!
+//! Everything a test binary starts ends with it, however it ends: dropped values clean up after
+//! themselves, and a small shell process outlives the binary by a moment to kill and remove what a
+//! static or a `kill -9` left behind.
+//!
+//! A server that is not installed is a failed test whose message holds the install command, never a
+//! skipped one.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod janitor;
+mod nats;
+mod port;
+mod postgres;
+mod process;
+mod proxy;
+mod scratch;
+mod signal;
+mod target;
+mod wait;
+
+pub use nats::{Nats, NatsOptions};
+pub use port::free_port;
+pub use postgres::Postgres;
+pub use process::{Launch, Process};
+pub use proxy::Proxy;
+pub use scratch::Scratch;
+pub use signal::Signal;
+pub use wait::{equal, eventually};

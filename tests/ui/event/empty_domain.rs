@@ -1,0 +1,7 @@
+use shared::prelude::*;
+
+#[derive(Debug, Clone, Event)]
+#[event(domain = "appointment")]
+pub enum AppointmentEvent {}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use shared::prelude::*;
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(subject = "clinic.{clinic}.appointment.scheduled")]
+pub struct AppointmentScheduled {
+    pub clinic: String,
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+use shared::prelude::*;
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(subject = "appointment.scheduled")]
+pub struct AppointmentScheduled {
+    pub appointment_id: Uuid,
+}
+
+#[derive(Debug, Clone, Event)]
+#[event(subject = "appointment")]
+pub enum AppointmentEvent {
+    Scheduled(AppointmentScheduled),
+}
+
+fn main() {}

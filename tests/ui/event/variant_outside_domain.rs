@@ -1,0 +1,22 @@
+use shared::prelude::*;
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(subject = "appointment.scheduled")]
+pub struct AppointmentScheduled {
+    pub appointment_id: Uuid,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(subject = "invoice.issued")]
+pub struct InvoiceIssued {
+    pub invoice_id: Uuid,
+}
+
+#[derive(Debug, Clone, Event)]
+#[event(domain = "appointment")]
+pub enum AppointmentEvent {
+    Scheduled(AppointmentScheduled),
+    Invoiced(InvoiceIssued),
+}
+
+fn main() {}

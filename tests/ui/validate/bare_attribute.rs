@@ -1,0 +1,9 @@
+use shared::prelude::*;
+
+#[derive(Debug, Validate)]
+pub struct Booking {
+    #[validate]
+    pub duration_minutes: u32,
+}
+
+fn main() {}
