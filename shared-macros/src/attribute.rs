@@ -29,6 +29,16 @@ impl<'a> Keys<'a> {
         Self { of, noun: "key", known, repeatable: &[] }
     }
 
+    /// One entry, as it may be written.
+    fn example(&self) -> &'a str {
+        match (self.of, self.noun) {
+            ("event", _) => "subject = \"appointment.booked\"",
+            ("validate", "rule") => "range(min = 5, max = 480)",
+            ("entity", _) if self.known.contains(&"table") => "table = \"appointments\"",
+            _ => self.known.first().copied().unwrap_or_default(),
+        }
+    }
+
     /// The entries of every attribute of this name, those with a mistake left out.
     pub(crate) fn in_attributes(&self, attributes: &[Attribute], errors: &mut Errors) -> Vec<NestedMeta> {
         let mut entries = Vec::new();
@@ -37,7 +47,7 @@ impl<'a> Keys<'a> {
                 Meta::List(meta) => entries.extend(self.parse(meta.tokens.clone(), errors)),
                 other => errors.report(
                     other,
-                    format!("`{of}` takes a list in parentheses, such as `#[{of}({first} …)]`", of = self.of, first = self.known[0]),
+                    format!("`{}` takes a list in parentheses, such as `#[{}({})]`", self.of, self.of, self.example()),
                 ),
             }
         }

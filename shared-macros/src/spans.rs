@@ -11,8 +11,11 @@ macro_rules! generated {
 }
 pub(crate) use generated;
 
-/// The place of a user's token with the hygiene of generated code: errors point there, while names still mean
-/// what the macro means by them.
+/// The place of a user's token with the hygiene of generated code: errors point there, while locals still are the
+/// macro's own.
+///
+/// Not for what panics in a constant, nor for `line!()`: those take the place of the macro's call. They get the
+/// span of the user's token itself.
 pub(crate) fn at(place: Span) -> Span {
     Span::mixed_site().located_at(place)
 }

@@ -108,6 +108,9 @@ impl Which {
 /// How long the services may take to handle what an import has published.
 const SETTLE: Duration = Duration::from_secs(600);
 
+/// How long HTTP requests may go on after SIGTERM.
+const HTTP_GRACE: Duration = Duration::from_secs(10);
+
 #[tokio::main]
 async fn main() -> ExitCode {
     shared::log::init();
@@ -239,7 +242,16 @@ async fn serve(which: Which, http: Option<SocketAddr>, surroundings: &Surroundin
                 .map_err(|error| Error::config("--http", format!("cannot listen on {address} ({})", error.kind()), "choose a free port"))?;
             eprintln!("listening on http://{}", listener.local_addr()?);
             let app = api::router(Handles::of(&running, "scheduling"));
-            axum::serve(listener, app).with_graceful_shutdown(shared::service::signalled()).await?;
+            let serving = axum::serve(listener, app).with_graceful_shutdown(shared::service::signalled());
+            // a client that never finishes its request must not keep the process
+            let overdue = async {
+                shared::service::signalled().await;
+                tokio::time::sleep(HTTP_GRACE).await;
+            };
+            tokio::select! {
+                served = serving.into_future() => served?,
+                () = overdue => {}
+            }
         }
         None => tokio::select! {
             () = shared::service::signalled() => {}

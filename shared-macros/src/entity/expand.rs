@@ -10,7 +10,7 @@ use super::name::of_constraint;
 use super::sql::Statements;
 use super::surface::{new_ident, patch_ident, surface};
 use crate::attribute::plain_name;
-use crate::spans::{at, generated};
+use crate::spans::generated;
 
 pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
     let surface = surface(krate, model);
@@ -22,7 +22,7 @@ pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
 /// same place once, however often it is asked.
 fn judged(krate: &Path, column: &Column, bound: &TokenStream) -> TokenStream {
     let ty = &column.ty;
-    let open = quote_spanned!(at(place(column))=> <);
+    let open = quote_spanned!(place(column)=> <);
     generated!(#open #ty as #krate::#bound>)
 }
 
@@ -109,7 +109,7 @@ fn def(krate: &Path, model: &Model) -> TokenStream {
 }
 
 fn target_entity(krate: &Path, target: &Path) -> TokenStream {
-    let open = quote_spanned!(at(target.span())=> <);
+    let open = quote_spanned!(target.span()=> <);
     generated!(#open #target as #krate::entity::Entity>)
 }
 
@@ -246,7 +246,7 @@ fn checks(krate: &Path, model: &Model) -> TokenStream {
             "`{}` cannot hold the id of `{name}`: their columns have different types\nhelp: give the field the type of `{name}`'s id",
             column.field
         );
-        let place = at(target.span());
+        let place = target.span();
         Some(quote_spanned! {place=>
             const _: () = #krate::__private::check_reference(#value::TYPE, <#entity::Id as #krate::entity::EntityValue>::TYPE, #message);
         })

@@ -7,8 +7,8 @@ use syn::{Ident, Path};
 
 use super::check::{Column, Model, Role, place};
 use crate::attribute::plain_name;
-use crate::spans::{at, generated};
-use crate::validate::field_rules;
+use crate::spans::generated;
+use crate::validate::{field_orders, field_rules};
 
 pub(super) fn surface(krate: &Path, model: &Model) -> TokenStream {
     let (new, patch, columns) = (new(krate, model), patch(krate, model), columns(krate, model));
@@ -50,7 +50,9 @@ fn new(krate: &Path, model: &Model) -> TokenStream {
             let (ident, calls) = (&column.ident, field_rules(krate, &column.rules, &generated!(value)));
             generated!(if let ::core::option::Option::Some(value) = #ident { #calls })
         });
+        let orders = ruled.iter().map(|column| field_orders(krate, &column.rules));
         generated! {
+            #(#orders)*
             #[automatically_derived]
             impl #ident {
                 fn rules(checker: &mut #krate::validate::Checker, #(#names: ::core::option::Option<&#types>),*) { #(#rules)* }
@@ -90,7 +92,7 @@ fn patch(krate: &Path, model: &Model) -> TokenStream {
     let setters = plain.iter().map(|column| {
         let Column { ident, ty, vis, .. } = column;
         let doc = format!("Sets the column `{}`.", column.name);
-        let into = quote_spanned!(at(place(column))=> impl #krate::entity::IntoValue<#ty>);
+        let into = quote_spanned!(place(column)=> impl #krate::entity::IntoValue<#ty>);
         generated! {
             #[doc = #doc]
             #[must_use]

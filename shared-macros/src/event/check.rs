@@ -12,7 +12,7 @@ use crate::wire;
 
 /// The checked model.
 pub(crate) enum Model {
-    Event(EventModel),
+    Event(Box<EventModel>),
     Domain(DomainModel),
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn check(input: Input<'_>, errors: &mut Errors) -> Option<Model> {
         Data::Struct(data) => {
             misplaced_on_fields(&data.fields, errors);
             match &data.fields {
-                Fields::Named(fields) => event(item, fields, options, understood, errors).map(Model::Event),
+                Fields::Named(fields) => event(item, fields, options, understood, errors).map(|model| Model::Event(Box::new(model))),
                 _ => {
                     errors.report(&item.ident, NEEDS_FIELDS);
                     None

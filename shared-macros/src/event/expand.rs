@@ -7,7 +7,7 @@ use syn::{Ident, Path, Type};
 
 use super::check::{DomainModel, EventModel, Member, Model};
 use crate::attribute::plain_name;
-use crate::spans::{at, generated, judged};
+use crate::spans::{generated, judged};
 use crate::validate::implementation;
 
 pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
@@ -21,14 +21,16 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
     let EventModel { ident, subject, event_type, version, names, fields, .. } = model;
     let name = plain_name(ident);
     let validate = implementation(krate, ident, fields);
-    let place = at(ident.span());
+    let wire = judged(ident, &generated!(#krate::__private::Wire));
+    let place = ident.span();
     let (file, line) = (quote_spanned!(place=> ::core::file!()), quote_spanned!(place=> ::core::line!()));
     let subject_of = subject_of(krate, model);
+    let handled = handled(krate, ident);
     let key_of = model.key.as_ref().map(|key| {
-        let (field, key) = (&key.ident, bounded(&key.ty, &generated!(#krate::event::subject::OrderingKey)));
+        let (field, key) = (&key.ident, judged(&key.ty, &generated!(#krate::__private::KeyField)));
         generated! {
             fn key(&self) -> ::core::option::Option<::std::string::String> {
-                ::core::option::Option::Some(#key::key(&self.#field))
+                ::core::option::Option::Some(<#key as #krate::event::subject::OrderingKey>::key(&self.#field))
             }
         }
     });
@@ -50,6 +52,12 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
             };
             #subject_of
             #key_of
+            fn encode_payload(&self) -> #krate::Result<::std::vec::Vec<u8>> {
+                #krate::__private::encode_payload::<#wire>(#name, self)
+            }
+            fn decode_payload(payload: &[u8]) -> #krate::Result<Self> {
+                #krate::__private::decode_payload::<#wire>(<Self as #krate::event::Event>::INFO, payload)
+            }
         }
         #[automatically_derived]
         impl #krate::event::EventSet for #ident {
@@ -71,6 +79,17 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
                 #krate::event::draft_event(self)
             }
         }
+        #handled
+    }
+}
+
+/// What makes a type the first argument of a subscriber.
+pub(super) fn handled(krate: &Path, ident: &Ident) -> TokenStream {
+    generated! {
+        #[automatically_derived]
+        impl #krate::__private::Handled for #ident {
+            type This = Self;
+        }
     }
 }
 
@@ -81,8 +100,8 @@ fn subject_of(krate: &Path, model: &EventModel) -> Option<TokenStream> {
     }
     let format = &slots.format;
     let values = slots.fields.iter().map(|slot| {
-        let (field, token) = (&slot.ident, bounded(&slot.ty, &generated!(#krate::event::subject::SubjectToken)));
-        generated!(#token::token(&self.#field))
+        let (field, token) = (&slot.ident, judged(&slot.ty, &generated!(#krate::__private::SlotField)));
+        generated!(<#token as #krate::event::subject::SubjectToken>::token(&self.#field))
     });
     Some(generated! {
         fn subject(&self) -> ::std::borrow::Cow<'static, str> {
@@ -113,6 +132,7 @@ fn domain(krate: &Path, model: &DomainModel) -> TokenStream {
     };
     let conversions = members.iter().map(|member| conversion(ident, member));
     let checks = checks(krate, model, whole.as_ref());
+    let handled = handled(krate, ident);
     let into_whole = subset_of.as_ref().map(|path| {
         let arms = members.iter().map(|Member { ident: variant, ty }| {
             let member = bounded(ty, &generated!(#krate::__private::MemberOf<#whole>));
@@ -157,7 +177,9 @@ fn domain(krate: &Path, model: &DomainModel) -> TokenStream {
                 match self { #(Self::#variants(event) => #krate::event::draft_event::<#events>(event),)* }
             }
         }
+        #handled
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl #krate::__private::Domain for #ident {
             type This = Self;
         }
@@ -177,16 +199,17 @@ fn conversion(ident: &Ident, member: &Member) -> TokenStream {
     }
 }
 
-/// What can only be seen with every member's constants at hand: is each subject of the domain, and only once.
+/// What can only be seen with every member's constants at hand: is each subject of the domain, and only once. For a
+/// subset the whole has been asked that.
 fn checks(krate: &Path, model: &DomainModel, whole: Option<&TokenStream>) -> TokenStream {
     let DomainModel { ident, domain, subset_of, members } = model;
+    if let Some((path, whole)) = subset_of.as_ref().zip(whole) {
+        let place = path.span();
+        return quote_spanned!(place=> const _: () = #krate::__private::check_subset::<#ident, #whole>(););
+    }
     let each = members.iter().enumerate().map(|(index, member)| {
-        let at = at(member.ident.span());
-        quote_spanned!(at=> const _: () = #krate::__private::check_member::<#ident>(#domain, #index);)
+        let place = member.ident.span();
+        quote_spanned!(place=> const _: () = #krate::__private::check_member::<#ident>(#domain, #index);)
     });
-    let subset = subset_of.as_ref().map(|path| {
-        let at = at(path.span());
-        quote_spanned!(at=> const _: () = #krate::__private::check_subset::<#ident, #whole>();)
-    });
-    generated!(#(#each)* #subset)
+    generated!(#(#each)*)
 }

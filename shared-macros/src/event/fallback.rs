@@ -44,7 +44,7 @@ pub(crate) fn fallback(krate: &Path, item: &DeriveInput) -> TokenStream {
 
 fn event(krate: &Path, item: &DeriveInput) -> TokenStream {
     let (ident, name) = (&item.ident, plain_name(&item.ident));
-    let (generics, arguments, bounds) = generics(item, &generated!(#krate::event::Wire));
+    let (generics, arguments, bounds) = generics(item, &generated!(#krate::__private::Wire));
     generated! {
         #[automatically_derived]
         impl #generics #krate::event::Event for #ident #arguments #bounds {
@@ -60,6 +60,12 @@ fn event(krate: &Path, item: &DeriveInput) -> TokenStream {
                 file: "",
                 line: 0,
             };
+            fn encode_payload(&self) -> #krate::Result<::std::vec::Vec<u8>> {
+                #krate::__private::refused()
+            }
+            fn decode_payload(_: &[u8]) -> #krate::Result<Self> {
+                #krate::__private::refused()
+            }
         }
     }
 }
@@ -67,7 +73,7 @@ fn event(krate: &Path, item: &DeriveInput) -> TokenStream {
 fn set(krate: &Path, item: &DeriveInput, events: &TokenStream) -> TokenStream {
     let (ident, name) = (&item.ident, plain_name(&item.ident));
     let extra = match item.data {
-        Data::Struct(_) => generated!(#krate::event::Wire),
+        Data::Struct(_) => generated!(#krate::__private::Wire),
         _ => generated!(::core::marker::Sized),
     };
     let (generics, arguments, bounds) = generics(item, &extra);
@@ -86,6 +92,10 @@ fn set(krate: &Path, item: &DeriveInput, events: &TokenStream) -> TokenStream {
             fn decode_as(_: &str, _: ::core::option::Option<u32>, _: &[u8]) -> #krate::Result<Self> {
                 #krate::__private::refused()
             }
+        }
+        #[automatically_derived]
+        impl #generics #krate::__private::Handled for #ident #arguments #bounds {
+            type This = Self;
         }
         #[automatically_derived]
         impl #generics #krate::event::Publish for #ident #arguments #bounds {

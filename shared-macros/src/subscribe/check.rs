@@ -30,7 +30,7 @@ pub(crate) enum Argument {
 /// What the function returns.
 pub(crate) enum Output {
     Unit,
-    Type(Type),
+    Type(Box<Type>),
     /// A type that cannot be named: `impl Trait` or `!`.
     Unnamed,
 }
@@ -150,7 +150,7 @@ fn output(output: &ReturnType) -> Output {
         ReturnType::Default => Output::Unit,
         ReturnType::Type(_, ty) => match ungrouped(ty) {
             Type::ImplTrait(_) | Type::Never(_) => Output::Unnamed,
-            ty => Output::Type(ty.clone()),
+            ty => Output::Type(Box::new(ty.clone())),
         },
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
     let call = call(krate, model, &event);
     let pattern = &model.pattern;
     let on_unknown = on_unknown(krate, model);
-    let place = at(pattern.span());
+    let place = pattern.span();
     let proof = quote_spanned!(place=> const _: () = #krate::__private::check_subscription::<#event>(#pattern, #on_unknown););
     generated! {
         #declaration
@@ -56,7 +56,7 @@ fn spec(krate: &Path, model: &Model) -> TokenStream {
     let on_unknown = on_unknown(krate, model);
     let [base, cap, timeout] =
         [spec.base, spec.cap, spec.timeout].map(|millis| generated!(::core::time::Duration::from_millis(#millis)));
-    let place = at(model.target.ident.span());
+    let place = model.target.ident.span();
     let (file, line) = (quote_spanned!(place=> ::core::file!()), quote_spanned!(place=> ::core::line!()));
     generated! {
         #krate::service::SubscriberSpec {
@@ -79,19 +79,18 @@ fn on_unknown(krate: &Path, model: &Model) -> TokenStream {
     generated!(#krate::service::OnUnknown::#variant)
 }
 
-fn extractor(krate: &Path, ty: &syn::Type, lifetime: &TokenStream, event: &TokenStream) -> TokenStream {
-    let ty = judged(ty, &generated!(#krate::__private::Extractor<#lifetime, #event>));
-    generated!(<#ty as #krate::service::FromDelivery<#lifetime>>)
+fn extractor(krate: &Path, ty: &syn::Type, event: &TokenStream) -> TokenStream {
+    let ty = judged(ty, &generated!(#krate::__private::Extractor<'_, #event>));
+    generated!(<#ty as #krate::service::FromDelivery<'_>>)
 }
 
 fn check(krate: &Path, model: &Model, event: &TokenStream) -> TokenStream {
-    let any = generated!('_);
     let checks: Vec<TokenStream> = model
         .arguments
         .iter()
         .filter_map(|argument| match argument {
             Argument::Extractor(ty) => {
-                let extractor = extractor(krate, ty, &any, event);
+                let extractor = extractor(krate, ty, event);
                 Some(generated!(#extractor::check(states)?;))
             }
             Argument::Transaction(_) => None,
@@ -108,16 +107,14 @@ fn check(krate: &Path, model: &Model, event: &TokenStream) -> TokenStream {
 
 fn call(krate: &Path, model: &Model, event: &TokenStream) -> TokenStream {
     let ident = &model.target.ident;
-    let lifetime = generated!('a);
     let arguments: Vec<Ident> =
         (0..model.arguments.len()).map(|index| Ident::new(&format!("argument{index}"), Span::mixed_site())).collect();
     let made = model.arguments.iter().zip(&arguments).map(|(argument, name)| match argument {
         Argument::Transaction(ty) => {
-            let ty = judged(ty, &generated!(#krate::__private::Mutable<#event>));
-            generated!(let #name: &mut #ty = #krate::service::transaction(tx)?;)
+            generated!(let #name = <#ty as #krate::__private::Mutable<#event>>::borrow(tx)?;)
         }
         Argument::Extractor(ty) => {
-            let extractor = extractor(krate, ty, &lifetime, event);
+            let extractor = extractor(krate, ty, event);
             generated!(let #name = #extractor::from_delivery(parts)?;)
         }
     });
@@ -135,7 +132,7 @@ fn call(krate: &Path, model: &Model, event: &TokenStream) -> TokenStream {
     let future = quote_spanned!(place=> ::std::boxed::Box::pin(async move #body));
     generated! {
         fn call<'a>(
-            event: Self::Event,
+            event: #event,
             call: #krate::service::Call<'a>,
         ) -> #krate::service::BoxFuture<'a, #krate::Result<::std::vec::Vec<#krate::event::Draft>>> {
             let (#tx, #parts) = #krate::service::Call::split(call);

@@ -57,7 +57,7 @@ const A_HANDLER_IS: &str = "`#[subscribe]` belongs on a free async fn\nhelp: wri
 
 impl Input {
     pub(crate) fn read(attribute: TokenStream, item: TokenStream, errors: &mut Errors) -> Self {
-        let mut entries = errors.take(NestedMeta::parse_meta_list(attribute)).unwrap_or_else(Vec::new);
+        let mut entries = errors.take(NestedMeta::parse_meta_list(attribute)).unwrap_or_default();
         let unreadable = errors.len() > 0;
         let pattern = match entries.first() {
             Some(NestedMeta::Lit(Lit::Str(_))) => match entries.remove(0) {
@@ -82,9 +82,9 @@ impl Input {
         Self { pattern, options, krate, function: Function::read(item, errors) }
     }
 
-    /// The type to emit, also when the declaration is refused.
+    /// The type to emit, also when the declaration is refused; none for a method, beside which none can be.
     pub(crate) fn target(&self) -> Option<Target> {
-        self.function.as_ref().map(|function| Target {
+        self.function.as_ref().filter(|function| function.sig.receiver().is_none()).map(|function| Target {
             cfgs: function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
             vis: function.vis.clone(),
             ident: function.sig.ident.clone(),

@@ -8,22 +8,26 @@ use syn::{Expr, Path, Type};
 use super::bounds::exceeds;
 use super::{Rule, ValidatedField};
 use crate::attribute::plain_name;
-use crate::spans::{at, generated, judged};
+use crate::spans::{generated, judged};
 
 /// The `Validate` impl of a struct with these fields.
 pub(crate) fn implementation(krate: &Path, target: &Ident, fields: &[ValidatedField]) -> TokenStream {
     let name = plain_name(target);
+    let names = fields.iter().map(|field| &field.name);
     let calls = fields.iter().filter(|field| !field.rules.is_empty()).map(|field| {
         let ident = &field.ident;
         field_rules(krate, field, &generated!(&self.#ident))
     });
+    let orders = fields.iter().map(|field| field_orders(krate, field));
     let parameter = if fields.iter().all(|field| field.rules.is_empty()) { generated!(_) } else { generated!(checker) };
     generated! {
         #[automatically_derived]
         impl #krate::validate::Validate for #target {
             const NAME: &'static str = #name;
+            const FIELDS: &'static [&'static str] = &[#(#names),*];
             fn check(&self, #parameter: &mut #krate::validate::Checker) { #(#calls)* }
         }
+        #(#orders)*
     }
 }
 
@@ -35,32 +39,38 @@ pub(crate) fn field_rules(krate: &Path, field: &ValidatedField, value: &TokenStr
 }
 
 /// The call of one rule on `value`, a reference to a `ty`.
-///
-/// The type is written out so that a rule that does not work on it is reported at the type.
 fn call(rule: &Rule, krate: &Path, ty: &Type, value: &TokenStream) -> TokenStream {
+    let judged = |bound: &TokenStream| judged(ty, &generated!(#krate::__private::#bound));
     match rule {
         Rule::Range(bounds) => {
-            let order = bounds.constants(Some(ty)).map(|(min, max)| order(krate, min, max));
+            let ty = judged(&generated!(RangeField));
             let (min, max) = (option(bounds.min.as_ref()), option(bounds.max.as_ref()));
-            generated!(#order #krate::validate::rules::range::<#ty>(checker, #value, #min, #max);)
+            generated!(#krate::validate::rules::range::<#ty>(checker, #value, #min, #max);)
         }
         Rule::Length(bounds) => {
-            let order = bounds.constants(None).map(|(min, max)| order(krate, min, max));
+            let ty = judged(&generated!(LengthField));
             let (min, max) = (option(bounds.min.as_ref()), option(bounds.max.as_ref()));
-            generated!(#order #krate::validate::rules::length::<#ty>(checker, #value, #min, #max);)
+            generated!(#krate::validate::rules::length::<#ty>(checker, #value, #min, #max);)
         }
         Rule::Email => {
-            let text = judged(ty, &generated!(#krate::__private::EmailText));
-            generated!(#krate::validate::rules::email::<#text>(checker, #value);)
+            let ty = judged(&generated!(EmailText));
+            generated!(#krate::validate::rules::email::<#ty>(checker, #value);)
         }
-        Rule::Nested => generated!(#krate::validate::rules::nested::<#ty>(checker, #value);),
-        Rule::Custom(path) => generated!(#krate::validate::rules::custom::<#ty>(checker, #value, #path);),
+        Rule::Nested => {
+            let ty = judged(&generated!(NestedField));
+            generated!(#krate::validate::rules::nested::<#ty>(checker, #value);)
+        }
+        // a function pointer, because its type is what the message about another signature quotes
+        Rule::Custom(path) => generated! {
+            let rule: fn(&#ty) -> ::core::result::Result<(), &'static str> = #path;
+            #krate::validate::rules::custom(checker, #value, rule);
+        },
         Rule::Pattern(pattern) => {
-            let text = judged(ty, &generated!(#krate::__private::PatternText));
+            let ty = judged(&generated!(PatternText));
             generated! {{
                 static PATTERN: ::std::sync::LazyLock<#krate::__private::Regex> =
                     ::std::sync::LazyLock::new(|| #krate::__private::regex(#pattern));
-                #krate::validate::rules::pattern::<#text>(checker, #value, &PATTERN);
+                #krate::validate::rules::pattern::<#ty>(checker, #value, &PATTERN);
             }}
         }
     }
@@ -73,9 +83,19 @@ fn option(bound: Option<&Expr>) -> TokenStream {
     }
 }
 
-/// Compares two constants while the program is compiled.
-fn order(krate: &Path, min: &Expr, max: &Expr) -> TokenStream {
+/// The comparisons of a field's bounds, as items.
+pub(crate) fn field_orders(krate: &Path, field: &ValidatedField) -> TokenStream {
+    field.rules.iter().filter_map(|rule| order(rule, krate, &field.ty)).collect()
+}
+
+/// Compares the bounds that only the compiler can: those that are constants.
+fn order(rule: &Rule, krate: &Path, ty: &Type) -> Option<TokenStream> {
+    let (min, max) = match rule {
+        Rule::Range(bounds) => bounds.constants(Some(ty))?,
+        Rule::Length(bounds) => bounds.constants(None)?,
+        _ => return None,
+    };
     let message = exceeds(min, max);
-    let place = at(min.span());
-    quote_spanned!(place=> const _: () = #krate::__private::check_order(#min <= #max, #message);)
+    let place = min.span();
+    Some(quote_spanned!(place=> const _: () = #krate::__private::check_order(#min <= #max, #message);))
 }

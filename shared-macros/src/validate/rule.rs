@@ -179,7 +179,7 @@ mod tests {
             "`email` takes no value: write `email`",
             "`custom` takes the path of a function, such as `custom = is_mrn`",
             "invalid regular expression: unclosed character class\n    [a-z\n    ^",
-            "`validate` takes a list in parentheses, such as `#[validate(range …)]`",
+            "`validate` takes a list in parentheses, such as `#[validate(range(min = 5, max = 480))]`",
             "`max` is set twice; remove one",
         ];
         assert_eq!(got, expected);

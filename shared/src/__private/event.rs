@@ -1,13 +1,15 @@
 //! For `#[derive(Event)]` and `#[validate(..)]`.
 
 pub use regex::Regex;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::message::{Message, in_domain, same};
 use crate::error::{Error, Result};
 use crate::event::subject::{OrderingKey, SubjectToken};
-use crate::event::{Event, EventInfo, EventSet, decode_event, unknown_type};
+use crate::event::{Event, EventInfo, EventSet, decode_event, decode_json, unknown_type};
 use crate::phi::Phi;
-use crate::validate::{Text, Validate};
+use crate::validate::{Length, Nested, Ranged, Text, Validate};
 
 /// The expression of a `pattern` rule.
 ///
@@ -40,6 +42,38 @@ pub fn decode_single<E: Event>(event_type: &str, version: Option<u32>, payload: 
     if event_type == E::TYPE { decode_event(version, payload) } else { Err(unknown_type().into()) }
 }
 
+/// What travels as JSON: a type with serde's two traits.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel as an event: it does not implement both `Serialize` and `Deserialize`",
+    label = "cannot be written and read as JSON",
+    note = "derive them: `#[derive(Serialize, Deserialize, Event)]`"
+)]
+pub trait Wire {
+    type This: Serialize + DeserializeOwned;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> Wire for T {
+    type This = T;
+}
+
+/// The JSON of an event.
+///
+/// # Errors
+/// [`Error::Usage`] when serde cannot encode it.
+pub fn encode_payload<T: Serialize>(name: &str, event: &T) -> Result<Vec<u8>> {
+    serde_json::to_vec(event)
+        .map_err(|_| Error::Usage(format!("`{name}` cannot be encoded as JSON; check its `Serialize`").into()))
+}
+
+/// The event of a JSON.
+///
+/// # Errors
+/// [`Error::Decode`], naming the type, the path of known fields and the reason.
+pub fn decode_payload<T: DeserializeOwned>(info: &'static EventInfo, payload: &[u8]) -> Result<T> {
+    Ok(decode_json(info.event_type, info.fields, payload)?)
+}
+
 /// What the impls of a type answer whose declaration was refused. The program with it does not compile.
 ///
 /// # Errors
@@ -58,10 +92,6 @@ pub trait EmailText {
     type This: Text;
 }
 
-#[diagnostic::do_not_recommend]
-impl<T: Text> EmailText for T {
-    type This = T;
-}
 
 /// What the rule `pattern` works on.
 #[diagnostic::on_unimplemented(
@@ -73,9 +103,55 @@ pub trait PatternText {
     type This: Text;
 }
 
-#[diagnostic::do_not_recommend]
-impl<T: Text> PatternText for T {
-    type This = T;
+
+macro_rules! text_of_rule {
+    ($of:ident) => {
+        impl $of for String {
+            type This = Self;
+        }
+        impl<T: $of + Text> $of for Option<T> {
+            type This = Self;
+        }
+        impl<T: $of + Text> $of for Phi<T> {
+            type This = Self;
+        }
+    };
+}
+text_of_rule!(EmailText);
+text_of_rule!(PatternText);
+
+macro_rules! judged {
+    ($(#[$doc:meta])* $name:ident: $bound:path) => {
+        $(#[$doc])*
+        pub trait $name {
+            type This: $bound;
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<T: $bound> $name for T {
+            type This = T;
+        }
+    };
+}
+judged! {
+    /// What the rule `range` works on.
+    RangeField: Ranged
+}
+judged! {
+    /// What the rule `length` works on.
+    LengthField: Length
+}
+judged! {
+    /// What the rule `nested` works on.
+    NestedField: Nested
+}
+judged! {
+    /// What fills a slot of a subject.
+    SlotField: SubjectToken
+}
+judged! {
+    /// What is an ordering key.
+    KeyField: OrderingKey
 }
 
 /// An event, as a variant of a domain's enum wraps it.
@@ -207,7 +283,6 @@ pub(super) const fn is_refused(event: &EventInfo) -> bool {
 )]
 pub trait MayAppearInSubject {}
 
-#[diagnostic::do_not_recommend]
 impl<T> SubjectToken for Phi<T>
 where
     Self: MayAppearInSubject,
@@ -225,7 +300,6 @@ where
 )]
 pub trait MayBeOrderingKey {}
 
-#[diagnostic::do_not_recommend]
 impl<T> OrderingKey for Phi<T>
 where
     Self: MayBeOrderingKey,

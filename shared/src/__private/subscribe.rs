@@ -8,10 +8,11 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::event::subject::can_match;
 use crate::event::{EventInfo, EventSet};
-use crate::service::{FromDelivery, OnUnknown, Outcome, Retry, SubscriberSpec};
+use crate::service::{FromDelivery, OnUnknown, Outcome, Retry, SubscriberSpec, transaction};
 use crate::validate::{Checker, Validate};
 
-/// The first argument of a subscriber.
+/// The first argument of a subscriber. Implemented beside `EventSet` by the derive, not by way of it: then a type
+/// that is none is reported with the text of this trait.
 #[diagnostic::on_unimplemented(
     message = "a subscriber takes exactly one event, first, but `{Self}` is not an event",
     label = "is not an event",
@@ -21,10 +22,6 @@ pub trait Handled {
     type This: EventSet;
 }
 
-#[diagnostic::do_not_recommend]
-impl<E: EventSet> Handled for E {
-    type This = E;
-}
 
 /// Another argument of a subscriber. `Event` only says whether there is anything to judge: a subscriber whose event
 /// is none has been told so.
@@ -49,12 +46,17 @@ impl<'a, Event, T: FromDelivery<'a>> Extractor<'a, Event> for T {
     label = "is not the transaction",
     note = "the only mutable argument is the transaction, `&mut Tx`; what is shared between calls goes into `State<T>`"
 )]
-pub trait Mutable<Event> {
-    type This;
+pub trait Mutable<Event>: Sized {
+    /// # Errors
+    /// See [`transaction`].
+    fn borrow(tx: Option<&mut Tx>) -> Result<&mut Self>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<Event> Mutable<Event> for Tx {
-    type This = Self;
+    fn borrow(tx: Option<&mut Tx>) -> Result<&mut Self> {
+        transaction(tx)
+    }
 }
 
 /// What a subscriber returns.

@@ -178,8 +178,7 @@ impl DbOptions {
         let options = options
             .create_if_missing(true)
             .foreign_keys(true)
-            .busy_timeout(self.acquire_timeout)
-            .pragma("recursive_triggers", "on");
+            .busy_timeout(self.acquire_timeout);
         let location = if memory { Location::Memory } else { Location::File(options.get_filename().to_owned()) };
         // FULL: a commit survives a power cut, as it does on Postgres
         let options =

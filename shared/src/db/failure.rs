@@ -33,6 +33,20 @@ impl Names {
     }
 }
 
+/// For what a service runs on sqlx itself (`Db::postgres()`, `Tx::sqlite(..)`): codes and names are kept, the message
+/// is dropped, as everywhere.
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        let engine = match &error {
+            // SQLSTATE has five characters, SQLite's codes are numbers below 10,000
+            sqlx::Error::Database(inner) if inner.code().is_some_and(|code| code.len() < 5) => Engine::Sqlite,
+            _ if cfg!(feature = "postgres") => Engine::Postgres,
+            _ => Engine::Sqlite,
+        };
+        classify(error, engine, None)
+    }
+}
+
 /// Says an error of sqlx in this library's terms.
 pub(crate) fn classify(error: sqlx::Error, engine: Engine, names: Option<&Names>) -> Error {
     match error {

@@ -8,16 +8,14 @@ pub mod subject;
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-#[cfg(feature = "axum")]
-pub(crate) use self::decode::decode_json;
-pub(crate) use self::decode::decode_raw;
+pub(crate) use self::decode::{decode_json, decode_raw};
 pub use self::decode::{MAX_DEPTH, decode_event, unknown_type};
+#[cfg(feature = "nats")]
+pub(crate) use self::envelope::percent_decode;
 pub use self::envelope::{Delivered, Headers, Incoming, MAX_HEADERS_BYTES, Outgoing, parse};
 pub use self::metadata::Metadata;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::validate::Validate;
 
 /// What is known about an event type without having one.
@@ -39,24 +37,13 @@ pub struct EventInfo {
     pub line: u32,
 }
 
-/// What travels as JSON. Every type with serde's two traits has it.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot travel as an event: it does not implement both `Serialize` and `Deserialize`",
-    label = "cannot be written and read as JSON",
-    note = "derive them: `#[derive(Serialize, Deserialize, Event)]`"
-)]
-pub trait Wire: Serialize + DeserializeOwned {}
-
-#[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned> Wire for T {}
-
 /// Something that happened, as one type: one subject, one payload. Derive it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
     label = "is not an event",
     note = "add `#[derive(Serialize, Deserialize, Event)]` and `#[event(subject = \"…\")]` to it"
 )]
-pub trait Event: Validate + Wire + Send + Sync + 'static {
+pub trait Event: Validate + Sized + Send + Sync + 'static {
     /// The declared subject, slots included.
     const SUBJECT: &'static str;
     /// The event type's name: the subject's literal tokens unless declared otherwise.
@@ -75,6 +62,14 @@ pub trait Event: Validate + Wire + Send + Sync + 'static {
     fn key(&self) -> Option<String> {
         None
     }
+
+    /// The payload, by way of the type's `Serialize`.
+    #[doc(hidden)]
+    fn encode_payload(&self) -> Result<Vec<u8>>;
+
+    /// The opposite of [`encode_payload`](Self::encode_payload), by way of the type's `Deserialize`.
+    #[doc(hidden)]
+    fn decode_payload(payload: &[u8]) -> Result<Self>;
 }
 
 /// One event type or a closed set of them: what a subscriber takes. Derived by structs and by domain enums.
@@ -100,7 +95,7 @@ pub trait EventSet: Validate + Send + Sync + Sized + 'static {
     /// Decodes a payload as the member with this type name.
     ///
     /// # Errors
-    /// [`Error::Decode`]: no member has that name, the payload does not fit, or it was written by a newer
+    /// [`Error::Decode`](crate::Error::Decode): no member has that name, the payload does not fit, or it was written by a newer
     /// version of the type.
     fn decode_as(event_type: &str, version: Option<u32>, payload: &[u8]) -> Result<Self>;
 
@@ -123,7 +118,7 @@ pub trait Publish {
     /// Validates and encodes it.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with every violation; [`Error::Usage`] when serde cannot encode it or its subject is none.
+    /// [`Error::Invalid`](crate::Error::Invalid) with every violation; [`Error::Usage`](crate::Error::Usage) when serde cannot encode it or its subject is none.
     fn draft(&self) -> Result<Draft>;
 }
 
@@ -165,8 +160,7 @@ impl std::fmt::Debug for Draft {
 /// See [`Publish::draft`].
 pub fn draft_event<E: Event>(event: &E) -> Result<Draft> {
     event.validate()?;
-    let payload = serde_json::to_vec(event)
-        .map_err(|_| Error::Usage(format!("`{}` cannot be encoded as JSON; check its `Serialize`", E::INFO.name).into()))?;
+    let payload = event.encode_payload()?;
     Ok(Draft {
         subject: event.subject(),
         event_type: Cow::Borrowed(E::TYPE),

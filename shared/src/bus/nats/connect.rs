@@ -8,6 +8,7 @@ use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
 
 use crate::config::{Config, redact};
 use crate::error::{Error, Result};
+use crate::event::percent_decode;
 
 fn error(url: &str, problem: &str, help: &str) -> Error {
     Error::config("NATS_URL", format!("{problem} (tried {})", redact(url)), help)
@@ -15,8 +16,13 @@ fn error(url: &str, problem: &str, help: &str) -> Error {
 
 pub(super) async fn connect(url: &str, config: &Config) -> Result<Client> {
     refuse_payloads_in_logs()?;
-    let servers = servers(url)?;
-    let mut options = ConnectOptions::new()
+    let Servers { addresses, user } = servers(url)?;
+    let options = match user {
+        Some((user, Some(password))) => ConnectOptions::with_user_and_password(user, password),
+        Some((token, None)) => ConnectOptions::with_token(token),
+        None => ConnectOptions::new(),
+    };
+    let mut options = options
         .name(&config.service)
         .connection_timeout(Duration::from_secs(5))
         // a dead link is noticed after two missed pings; the client's default takes two minutes
@@ -39,7 +45,7 @@ pub(super) async fn connect(url: &str, config: &Config) -> Result<Client> {
             )
         })?;
     }
-    options.connect(servers).await.map_err(|e| match e.kind() {
+    options.connect(addresses).await.map_err(|e| match e.kind() {
         ConnectErrorKind::ServerParse => unreadable(url),
         ConnectErrorKind::Dns => error(url, "the host name cannot be resolved", "correct the host"),
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => error(
@@ -61,17 +67,28 @@ fn unreadable(url: &str) -> Error {
     error(url, "it is not a NATS URL", "use `nats://host:4222`, or several of these separated by commas")
 }
 
-fn servers(url: &str) -> Result<Vec<ServerAddr>> {
-    url.split(',')
-        .map(|one| {
-            let one = one.trim();
-            let known = ["nats://", "tls://"].iter().any(|scheme| one.starts_with(scheme));
-            if !known {
-                return Err(unreadable(url));
-            }
-            one.parse().map_err(|_| unreadable(url))
-        })
-        .collect()
+struct Servers {
+    addresses: Vec<ServerAddr>,
+    /// User and password, or a token.
+    user: Option<(String, Option<String>)>,
+}
+
+/// The addresses without user and password: the client prints addresses at debug level.
+fn servers(url: &str) -> Result<Servers> {
+    let mut servers = Servers { addresses: Vec::new(), user: None };
+    for one in url.split(',').map(str::trim) {
+        let (scheme, rest) = one.split_once("://").ok_or_else(|| unreadable(url))?;
+        if !matches!(scheme, "nats" | "tls") {
+            return Err(unreadable(url));
+        }
+        let parsed: ServerAddr = one.parse().map_err(|_| unreadable(url))?;
+        if let (Some(user), None) = (parsed.username(), &servers.user) {
+            servers.user = Some((percent_decode(user), parsed.password().map(percent_decode)));
+        }
+        let address = rest.rsplit_once('@').map_or(rest, |(_, address)| address);
+        servers.addresses.push(format!("{scheme}://{address}").parse().map_err(|_| unreadable(url))?);
+    }
+    Ok(servers)
 }
 
 /// Proves that JetStream is there and may be used.
@@ -103,8 +120,23 @@ fn refuse_payloads_in_logs() -> Result<()> {
         return Err(Error::config(
             "RUST_LOG",
             "the log filter lets the NATS client print every payload, and with it patients' data",
-            "add `async_nats=debug` to the filter, or set up logging with `shared::log::init()`, which does so",
+            "add `async_nats=debug` to the filter, or `shared::log::guard()` to your subscriber; `shared::log::init()` has it",
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_do_not_stay_in_the_addresses() {
+        let servers = servers("nats://me:s3cret@one:4222, nats://me:s3cret@two:4222").unwrap();
+        assert_eq!(servers.user, Some(("me".into(), Some("s3cret".into()))));
+        assert!(!format!("{:?}", servers.addresses).contains("s3cret"));
+        for bad in ["", "one:4222", "http://one", "nats://one:x"] {
+            assert!(super::servers(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -1,0 +1,27 @@
+//! The delivery contract, the same on every database and every bus.
+//!
+//! Each case runs in all [`surroundings`]: SQLite in memory, a SQLite file and Postgres, with the
+//! in-process bus and with NATS.
+
+mod surroundings;
+
+mod at_least_once;
+mod context;
+mod dead_letters;
+mod duplicates;
+mod foreign;
+mod handlers;
+mod malformed;
+mod matching;
+mod order;
+mod publishing;
+mod raw;
+mod restart;
+mod retention;
+mod retries;
+mod script;
+mod shutdown;
+mod slow;
+mod starting;
+mod testing;
+mod vocabulary;
