@@ -1,38 +1,15 @@
-//! For `#[derive(Event)]` and `#[validate(..)]`.
+//! For `#[derive(Event)]`.
 
-pub use regex::Regex;
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::message::{Message, in_domain, same};
 use crate::error::{Error, Result};
 use crate::event::subject::{OrderingKey, SubjectToken};
-use crate::event::{Event, EventInfo, EventSet, decode_event, decode_json, unknown_type};
-use crate::phi::Phi;
-use crate::validate::{Length, Nested, Ranged, Text, Validate};
-
-/// The expression of a `pattern` rule.
-///
-/// # Panics
-/// When it is no regular expression or a huge one; the derive has refused those.
-#[must_use]
-pub fn regex(pattern: &'static str) -> Regex {
-    regex::RegexBuilder::new(pattern)
-        .size_limit(1 << 30)
-        .build()
-        .expect("checked while the program was compiled: the expression is valid and of bounded size")
-}
-
-/// Compares the bounds of a rule.
-///
-/// # Panics
-/// With the message when they are the wrong way round: that ends the compilation.
-#[track_caller]
-pub const fn check_order(ordered: bool, message: &'static str) {
-    if !ordered {
-        panic!("{}", message);
-    }
-}
+use crate::event::{Draft, Event, EventInfo, EventSet, decode_event, decode_json, draft_event, unknown_type};
+use crate::validate::{Checker, Validate};
 
 /// Decodes a payload as the only member of its set.
 ///
@@ -48,30 +25,27 @@ pub fn decode_single<E: Event>(event_type: &str, version: Option<u32>, payload: 
     label = "cannot be written and read as JSON",
     note = "derive them: `#[derive(Serialize, Deserialize, Event)]`"
 )]
-pub trait Wire {
-    type This: Serialize + DeserializeOwned;
+pub trait Wire: Sized {
+    /// # Errors
+    /// [`Error::Usage`] when serde cannot encode it.
+    fn encode(&self, info: &EventInfo) -> Result<Vec<u8>>;
+
+    /// # Errors
+    /// [`Error::Decode`], naming the type, the path of known fields and the reason.
+    fn decode(info: &'static EventInfo, payload: &[u8]) -> Result<Self>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Wire for T {
-    type This = T;
-}
+    fn encode(&self, info: &EventInfo) -> Result<Vec<u8>> {
+        serde_json::to_vec(self).map_err(|_| {
+            Error::Usage(format!("`{}` cannot be encoded as JSON; check its `Serialize`", info.name).into())
+        })
+    }
 
-/// The JSON of an event.
-///
-/// # Errors
-/// [`Error::Usage`] when serde cannot encode it.
-pub fn encode_payload<T: Serialize>(name: &str, event: &T) -> Result<Vec<u8>> {
-    serde_json::to_vec(event)
-        .map_err(|_| Error::Usage(format!("`{name}` cannot be encoded as JSON; check its `Serialize`").into()))
-}
-
-/// The event of a JSON.
-///
-/// # Errors
-/// [`Error::Decode`], naming the type, the path of known fields and the reason.
-pub fn decode_payload<T: DeserializeOwned>(info: &'static EventInfo, payload: &[u8]) -> Result<T> {
-    Ok(decode_json(info.event_type, info.fields, payload)?)
+    fn decode(info: &'static EventInfo, payload: &[u8]) -> Result<Self> {
+        Ok(decode_json(info.event_type, info.fields, payload)?)
+    }
 }
 
 /// What the impls of a type answer whose declaration was refused. The program with it does not compile.
@@ -82,91 +56,41 @@ pub fn refused<T>() -> Result<T> {
     Err(Error::Usage("the declaration of this type was refused".into()))
 }
 
-/// What the rule `email` works on.
-#[diagnostic::on_unimplemented(
-    message = "`#[validate(email)]` needs text, but `{Self}` is not text",
-    label = "is not text",
-    note = "it works on `String`, and on `Option` and `Phi` of it"
-)]
-pub trait EmailText {
-    type This: Text;
-}
-
-
-/// What the rule `pattern` works on.
-#[diagnostic::on_unimplemented(
-    message = "`#[validate(pattern)]` needs text, but `{Self}` is not text",
-    label = "is not text",
-    note = "it works on `String`, and on `Option` and `Phi` of it"
-)]
-pub trait PatternText {
-    type This: Text;
-}
-
-
-macro_rules! text_of_rule {
-    ($of:ident) => {
-        impl $of for String {
-            type This = Self;
-        }
-        impl<T: $of + Text> $of for Option<T> {
-            type This = Self;
-        }
-        impl<T: $of + Text> $of for Phi<T> {
-            type This = Self;
-        }
-    };
-}
-text_of_rule!(EmailText);
-text_of_rule!(PatternText);
-
-macro_rules! judged {
-    ($(#[$doc:meta])* $name:ident: $bound:path) => {
-        $(#[$doc])*
-        pub trait $name {
-            type This: $bound;
-        }
-
-        #[diagnostic::do_not_recommend]
-        impl<T: $bound> $name for T {
-            type This = T;
-        }
-    };
-}
-judged! {
-    /// What the rule `range` works on.
-    RangeField: Ranged
-}
-judged! {
-    /// What the rule `length` works on.
-    LengthField: Length
-}
-judged! {
-    /// What the rule `nested` works on.
-    NestedField: Nested
-}
-judged! {
-    /// What fills a slot of a subject.
-    SlotField: SubjectToken
-}
-judged! {
-    /// What is an ordering key.
-    KeyField: OrderingKey
-}
-
-/// An event, as a variant of a domain's enum wraps it.
+/// An event, as a variant of a domain's enum wraps it: all that the enum's impls need of it.
 #[diagnostic::on_unimplemented(
     message = "each variant of a domain wraps one event, but `{Self}` is not an event",
     label = "is not an event",
     note = "add `#[derive(Serialize, Deserialize, Event)]` and `#[event(subject = \"…\")]` to it"
 )]
-pub trait DomainEvent {
-    type This: Event;
+pub trait DomainEvent: Sized {
+    const INFO: &'static EventInfo;
+
+    fn check(&self, checker: &mut Checker);
+
+    /// # Errors
+    /// See [`decode_event`].
+    fn decode(version: Option<u32>, payload: &[u8]) -> Result<Self>;
+
+    /// # Errors
+    /// See [`draft_event`].
+    fn draft(&self) -> Result<Draft>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<E: Event> DomainEvent for E {
-    type This = E;
+    const INFO: &'static EventInfo = E::INFO;
+
+    fn check(&self, checker: &mut Checker) {
+        Validate::check(self, checker);
+    }
+
+    fn decode(version: Option<u32>, payload: &[u8]) -> Result<Self> {
+        decode_event(version, payload)
+    }
+
+    fn draft(&self) -> Result<Draft> {
+        draft_event(self)
+    }
 }
 
 /// A domain's enum.
@@ -176,7 +100,25 @@ impl<E: Event> DomainEvent for E {
     note = "a domain's enum has `#[derive(Event)]` and `#[event(domain = \"…\")]`"
 )]
 pub trait Domain {
-    type This: EventSet;
+    type This;
+    const SET: Set;
+}
+
+/// What is known of a set of events without its type.
+#[derive(Debug, Clone, Copy)]
+pub struct Set {
+    pub name: &'static str,
+    pub events: &'static [&'static EventInfo],
+    pub universe: &'static [&'static EventInfo],
+    pub whole: &'static str,
+    pub domain: Option<&'static str>,
+}
+
+impl Set {
+    #[must_use]
+    pub const fn of<S: EventSet>() -> Self {
+        Self { name: S::NAME, events: S::EVENTS, universe: S::UNIVERSE, whole: S::WHOLE, domain: S::DOMAIN }
+    }
 }
 
 /// An event that a domain's enum has a variant for.
@@ -201,8 +143,8 @@ impl<E, Whole: From<E>> MemberOf<Whole> for E {
 /// # Panics
 /// Otherwise: that ends the compilation.
 #[track_caller]
-pub const fn check_member<Set: EventSet>(domain: &str, index: usize) {
-    let member = Set::EVENTS[index];
+pub const fn check_member(domain: &str, events: &[&EventInfo], index: usize) {
+    let member = events[index];
     if is_refused(member) {
         return;
     }
@@ -220,7 +162,7 @@ pub const fn check_member<Set: EventSet>(domain: &str, index: usize) {
     }
     let mut i = 0;
     while i < index {
-        let other = Set::EVENTS[i];
+        let other = events[i];
         if same(other.subject, member.subject) {
             twice(other, member, "subject", member.subject, "one subject means one payload type; give one of them a subject of its own");
         }
@@ -251,20 +193,20 @@ const fn twice(first: &EventInfo, second: &EventInfo, what: &str, value: &str, h
 /// # Panics
 /// When it says another one: that ends the compilation.
 #[track_caller]
-pub const fn check_subset<Subset: EventSet, Whole: EventSet>() {
-    if let (Some(subset), Some(whole)) = (Subset::DOMAIN, Whole::DOMAIN)
-        && !same(subset, whole)
+pub const fn check_subset(name: &str, domain: &str, whole: Set) {
+    if let Some(whole_domain) = whole.domain
+        && !same(domain, whole_domain)
     {
         let mut text = Message::new();
-        text.push_code(<Subset as Validate>::NAME);
+        text.push_code(name);
         text.push(" is of the domain ");
-        text.push_code(subset);
+        text.push_code(domain);
         text.push(", but ");
-        text.push_code(<Whole as Validate>::NAME);
+        text.push_code(whole.name);
         text.push(" is of ");
-        text.push_code(whole);
+        text.push_code(whole_domain);
         text.push("\nhelp: write `domain = ");
-        text.push_quoted(whole);
+        text.push_quoted(whole_domain);
         text.push("`");
         text.fail();
     }
@@ -275,36 +217,54 @@ pub(super) const fn is_refused(event: &EventInfo) -> bool {
     event.subject.is_empty()
 }
 
-/// Never implemented: what a `Phi` would need to be part of a subject.
-#[diagnostic::on_unimplemented(
-    message = "a protected value must not appear in a subject",
-    label = "is protected",
-    note = "subjects are visible to every operator; use an id that says nothing about the patient"
-)]
-pub trait MayAppearInSubject {}
+macro_rules! part_of_event {
+    ($(#[$attribute:meta])* $name:ident: $bound:ident, $method:ident -> $part:ty) => {
+        $(#[$attribute])*
+        pub trait $name {
+            fn $method(&self) -> $part;
+        }
 
-impl<T> SubjectToken for Phi<T>
-where
-    Self: MayAppearInSubject,
-{
-    fn token(&self) -> std::borrow::Cow<'static, str> {
-        std::borrow::Cow::Borrowed("")
-    }
+        #[diagnostic::do_not_recommend]
+        impl<T: $bound> $name for T {
+            fn $method(&self) -> $part {
+                $bound::$method(self)
+            }
+        }
+    };
 }
-
-/// Never implemented: what a `Phi` would need to be an ordering key.
-#[diagnostic::on_unimplemented(
-    message = "a protected value cannot be an ordering key",
-    label = "is protected",
-    note = "keys travel in headers, visible to every operator; use an id that says nothing about the patient"
-)]
-pub trait MayBeOrderingKey {}
-
-impl<T> OrderingKey for Phi<T>
-where
-    Self: MayBeOrderingKey,
-{
-    fn key(&self) -> String {
-        String::new()
-    }
+part_of_event! {
+    /// A slot of a subject.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be part of a subject",
+        label = "does not make a safe subject token",
+        note = "it may contain dots, blanks or wildcards; use a `Uuid`, an integer or a `bool`"
+    )]
+    Slot: SubjectToken, token -> Cow<'static, str>
+}
+part_of_event! {
+    /// A slot of a subject, of a type that is called `Phi`.
+    #[diagnostic::on_unimplemented(
+        message = "a protected value must not appear in a subject",
+        label = "is protected",
+        note = "subjects are visible to every operator; use an id that says nothing about the patient"
+    )]
+    ProtectedSlot: SubjectToken, token -> Cow<'static, str>
+}
+part_of_event! {
+    /// An ordering key.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be an ordering key",
+        label = "is not an ordering key",
+        note = "use a `Uuid`, an integer, a `bool`, a `String`, or a type with `#[derive(EntityValue)]` around one of them"
+    )]
+    Key: OrderingKey, key -> String
+}
+part_of_event! {
+    /// An ordering key, of a type that is called `Phi`.
+    #[diagnostic::on_unimplemented(
+        message = "a protected value cannot be an ordering key",
+        label = "is protected",
+        note = "keys travel in headers, visible to every operator; use an id that says nothing about the patient"
+    )]
+    ProtectedKey: OrderingKey, key -> String
 }

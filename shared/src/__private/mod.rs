@@ -3,9 +3,11 @@
 
 mod entity;
 mod event;
-mod subscribe;
 mod message;
+mod subscribe;
+mod validate;
 
 pub use self::entity::*;
 pub use self::event::*;
 pub use self::subscribe::*;
+pub use self::validate::*;

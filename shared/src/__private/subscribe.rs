@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::event::{is_refused, refused};
+use super::event::{Set, is_refused, refused};
 use super::message::{Message, in_domain, same, tokens};
 use crate::db::Tx;
 use crate::error::Result;
 use crate::event::subject::can_match;
-use crate::event::{EventInfo, EventSet};
-use crate::service::{FromDelivery, OnUnknown, Outcome, Retry, SubscriberSpec, transaction};
+use crate::event::{Draft, EventInfo, EventSet};
+use crate::service::{FromDelivery, OnUnknown, Outcome, Parts, Retry, States, SubscriberSpec, transaction};
 use crate::validate::{Checker, Validate};
 
 /// The first argument of a subscriber. Implemented beside `EventSet` by the derive, not by way of it: then a type
@@ -19,25 +19,60 @@ use crate::validate::{Checker, Validate};
     note = "take a type with `#[derive(Event)]`: one event, or the enum of a domain"
 )]
 pub trait Handled {
+    /// The type itself. Of a type that is no event this is nothing at all, and the compiler has no more to say.
     type This: EventSet;
+    /// [`Open`], for every event.
+    type Gate;
+    const SET: Set = Set::of::<Self::This>();
 }
 
+/// The gate behind which the other arguments and the returned type are judged. Of a subscriber whose event is none
+/// it is not known, every trait behind it is then ambiguous for having two impls, and the compiler keeps quiet about
+/// that, having already reported the event.
+#[derive(Debug)]
+pub enum Open {}
 
-/// Another argument of a subscriber. `Event` only says whether there is anything to judge: a subscriber whose event
-/// is none has been told so.
+/// What the gate might be as well.
+#[derive(Debug)]
+pub enum Closed {}
+
+/// Another argument of a subscriber.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a subscriber's argument",
     label = "is not an extractor",
     note = "after the event a subscriber may take `&mut Tx`, `&Db`, `&Bus`, `&Metadata` and `State<T>`, in any order",
     note = "for a type of your own, implement `shared::service::FromDelivery`"
 )]
-pub trait Extractor<'a, Event> {
-    type This: FromDelivery<'a>;
+pub trait Extractor<'a, Gate>: Sized {
+    /// # Errors
+    /// See [`FromDelivery::from_delivery`].
+    fn extract(parts: Parts<'a>) -> Result<Self>;
+
+    /// # Errors
+    /// See [`FromDelivery::check`].
+    fn check(states: &States) -> Result<()>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<'a, Event, T: FromDelivery<'a>> Extractor<'a, Event> for T {
-    type This = T;
+impl<'a, T: FromDelivery<'a>> Extractor<'a, Open> for T {
+    fn extract(parts: Parts<'a>) -> Result<Self> {
+        T::from_delivery(parts)
+    }
+
+    fn check(states: &States) -> Result<()> {
+        <T as FromDelivery<'a>>::check(states)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<'a, T> Extractor<'a, Closed> for T {
+    fn extract(_: Parts<'a>) -> Result<Self> {
+        refused()
+    }
+
+    fn check(_: &States) -> Result<()> {
+        refused()
+    }
 }
 
 /// What a subscriber may borrow mutably.
@@ -46,16 +81,23 @@ impl<'a, Event, T: FromDelivery<'a>> Extractor<'a, Event> for T {
     label = "is not the transaction",
     note = "the only mutable argument is the transaction, `&mut Tx`; what is shared between calls goes into `State<T>`"
 )]
-pub trait Mutable<Event>: Sized {
+pub trait Mutable<Gate>: Sized {
     /// # Errors
     /// See [`transaction`].
     fn borrow(tx: Option<&mut Tx>) -> Result<&mut Self>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<Event> Mutable<Event> for Tx {
+impl Mutable<Open> for Tx {
     fn borrow(tx: Option<&mut Tx>) -> Result<&mut Self> {
         transaction(tx)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> Mutable<Closed> for T {
+    fn borrow(_: Option<&mut Tx>) -> Result<&mut Self> {
+        refused()
     }
 }
 
@@ -65,13 +107,24 @@ impl<Event> Mutable<Event> for Tx {
     label = "is neither `()` nor an event",
     note = "expected `()`, an event, `Option` or `Vec` of events, or a `Result` of these whose error converts into `shared::Error`"
 )]
-pub trait Returned<Event> {
-    type This: Outcome;
+pub trait Returned<Gate> {
+    /// # Errors
+    /// See [`Outcome::into_drafts`].
+    fn into_drafts(self) -> Result<Vec<Draft>>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<Event, T: Outcome> Returned<Event> for T {
-    type This = T;
+impl<T: Outcome> Returned<Open> for T {
+    fn into_drafts(self) -> Result<Vec<Draft>> {
+        Outcome::into_drafts(self)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> Returned<Closed> for T {
+    fn into_drafts(self) -> Result<Vec<Draft>> {
+        refused()
+    }
 }
 
 /// Checks that the pattern can deliver what the subscriber takes and, unless unknown events are skipped, nothing
@@ -80,19 +133,19 @@ impl<Event, T: Outcome> Returned<Event> for T {
 /// # Panics
 /// Otherwise: that ends the compilation.
 #[track_caller]
-pub const fn check_subscription<Set: EventSet>(pattern: &str, on_unknown: OnUnknown) {
-    if any_refused(Set::EVENTS) || any_refused(Set::UNIVERSE) {
+pub const fn check_subscription(pattern: &str, set: Set, on_unknown: OnUnknown) {
+    if any_refused(set.events) || any_refused(set.universe) {
         return;
     }
-    if !meets_any::<Set>(pattern) {
-        never::<Set>(pattern);
+    if !meets_any(pattern, set) {
+        never(pattern, set);
     }
     if matches!(on_unknown, OnUnknown::Skip) {
         return;
     }
-    match Set::DOMAIN {
-        Some(domain) => check_domain::<Set>(pattern, domain),
-        None => check_single::<Set>(pattern),
+    match set.domain {
+        Some(domain) => check_domain(pattern, set, domain),
+        None => check_single(pattern, set),
     }
 }
 
@@ -107,10 +160,10 @@ const fn any_refused(events: &[&EventInfo]) -> bool {
     events.is_empty()
 }
 
-const fn meets_any<Set: EventSet>(pattern: &str) -> bool {
+const fn meets_any(pattern: &str, set: Set) -> bool {
     let mut i = 0;
-    while i < Set::EVENTS.len() {
-        if can_match(pattern, Set::EVENTS[i].subject) {
+    while i < set.events.len() {
+        if can_match(pattern, set.events[i].subject) {
             return true;
         }
         i += 1;
@@ -119,56 +172,56 @@ const fn meets_any<Set: EventSet>(pattern: &str) -> bool {
 }
 
 #[track_caller]
-const fn never<Set: EventSet>(pattern: &str) -> ! {
+const fn never(pattern: &str, set: Set) -> ! {
     let mut text = Message::new();
     text.push("`#[subscribe(");
     text.push_quoted(pattern);
     text.push(")]` never receives ");
-    match Set::DOMAIN {
+    match set.domain {
         Some(domain) => {
             text.push("an event of ");
-            text.push_code(<Set as Validate>::NAME);
-            text.push(if Set::EVENTS.len() == 1 { ", whose subject is " } else { ", whose subjects are " });
-            push_subjects(&mut text, Set::EVENTS);
+            text.push_code(set.name);
+            text.push(if set.events.len() == 1 { ", whose subject is " } else { ", whose subjects are " });
+            push_subjects(&mut text, set.events);
             text.push("\nhelp: subscribe to ");
-            push_domain_pattern(&mut text, domain, Set::EVENTS);
+            push_domain_pattern(&mut text, domain, set.events);
         }
         None => {
-            text.push_code(<Set as Validate>::NAME);
+            text.push_code(set.name);
             text.push(", whose subject is ");
-            push_subjects(&mut text, Set::EVENTS);
+            push_subjects(&mut text, set.events);
             text.push("\nhelp: subscribe to ");
-            text.push_pattern_of(Set::EVENTS[0].subject);
+            text.push_pattern_of(set.events[0].subject);
         }
     }
     text.fail()
 }
 
 #[track_caller]
-const fn check_domain<Set: EventSet>(pattern: &str, domain: &str) {
+const fn check_domain(pattern: &str, set: Set, domain: &str) {
     if !in_domain(pattern, domain) {
         let mut text = delivers(pattern);
         text.push("events outside of the domain ");
         text.push_code(domain);
         text.push(", which ");
-        text.push_code(<Set as Validate>::NAME);
+        text.push_code(set.name);
         text.push(" does not handle\nhelp: subscribe to ");
-        push_domain_pattern(&mut text, domain, Set::EVENTS);
+        push_domain_pattern(&mut text, domain, set.events);
         text.fail();
     }
     let mut i = 0;
-    while i < Set::UNIVERSE.len() {
-        let event = Set::UNIVERSE[i];
-        if can_match(pattern, event.subject) && !contains(Set::EVENTS, event) {
+    while i < set.universe.len() {
+        let event = set.universe[i];
+        if can_match(pattern, event.subject) && !contains(set.events, event) {
             let mut text = delivers(pattern);
             text.push_quoted(event.subject);
             text.push(", which ");
-            text.push_code(<Set as Validate>::NAME);
+            text.push_code(set.name);
             text.push(" does not handle\nhelp: take ");
-            text.push_code(Set::WHOLE);
+            text.push_code(set.whole);
             text.push(", or subscribe to ");
-            push_subjects(&mut text, Set::EVENTS);
-            if Set::EVENTS.len() > 1 {
+            push_subjects(&mut text, set.events);
+            if set.events.len() > 1 {
                 text.push(" one by one");
             }
             text.fail();
@@ -178,14 +231,14 @@ const fn check_domain<Set: EventSet>(pattern: &str, domain: &str) {
 }
 
 #[track_caller]
-const fn check_single<Set: EventSet>(pattern: &str) {
-    let event = Set::EVENTS[0];
+const fn check_single(pattern: &str, set: Set) {
+    let event = set.events[0];
     if !stays_within(pattern, event.subject) {
         let mut text = delivers(pattern);
         text.push("events other than ");
         text.push_quoted(event.subject);
         text.push(", which ");
-        text.push_code(<Set as Validate>::NAME);
+        text.push_code(set.name);
         text.push(" does not handle\nhelp: take the enum of the domain, or subscribe to ");
         text.push_pattern_of(event.subject);
         text.fail();

@@ -20,11 +20,15 @@ use crate::event::{Outgoing, subject};
 
 #[derive(Clone)]
 pub(super) struct NatsBus {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     client: async_nats::Client,
     context: jetstream::Context,
     ack_wait: Duration,
     /// Domains whose stream is known to exist.
-    streams: Arc<Mutex<HashSet<String>>>,
+    streams: Mutex<HashSet<String>>,
 }
 
 impl NatsBus {
@@ -37,11 +41,12 @@ impl NatsBus {
             .backpressure_on_inflight(true)
             .build(client.clone());
         connect::check_jetstream(url, &context).await?;
-        Ok(Self { client, context, ack_wait: config.ack_wait, streams: Arc::default() })
+        let inner = Inner { client, context, ack_wait: config.ack_wait, streams: Mutex::default() };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     pub(super) fn client(&self) -> &async_nats::Client {
-        &self.client
+        &self.inner.client
     }
 
     pub(super) async fn send(&self, event: &Outgoing) -> Result<Acked> {
@@ -53,7 +58,7 @@ impl NatsBus {
         // the broker drops a second message with the same id inside of its duplicate window
         headers.insert("Nats-Msg-Id", event.id.to_string());
         let publish = jetstream::message::PublishMessage::build().headers(headers).payload(event.payload.clone());
-        let acked = self.context.send_publish(event.subject.clone(), publish).await.map_err(|e| self.failure(e.kind(), event))?;
+        let acked = self.inner.context.send_publish(event.subject.clone(), publish).await.map_err(|e| self.failure(e.kind(), event))?;
         let (bus, event) = (self.clone(), event.clone());
         Ok(Box::pin(async move {
             let ack = acked.await.map_err(|error| bus.failure(error.kind(), &event))?;
@@ -81,39 +86,39 @@ impl NatsBus {
         if self.lock_streams().contains(domain) {
             return Ok(());
         }
-        topology::ensure_stream(&self.context, domain).await?;
+        topology::ensure_stream(&self.inner.context, domain).await?;
         self.lock_streams().insert(domain.to_owned());
         Ok(())
     }
 
     fn lock_streams(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
         // a set of names that are inserted and removed whole
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) async fn subscribe(&self, route: Route) -> Result<Subscription> {
         let mut consumers = Vec::with_capacity(route.domains.len());
         for domain in &route.domains {
             self.ensure_stream(domain).await?;
-            consumers.push(topology::ensure_consumer(&self.context, domain, &route, self.ack_wait).await?);
+            consumers.push(topology::ensure_consumer(&self.inner.context, domain, &route, self.inner.ack_wait).await?);
         }
-        let (receiver, pullers) = Pullers::start(consumers, route, self.ack_wait);
+        let (receiver, pullers) = Pullers::start(consumers, route, self.inner.ack_wait);
         Ok(Subscription { receiver, control: Control::Nats(pullers) })
     }
 
     pub(super) async fn ping(&self) -> Result<()> {
-        match self.client.connection_state() {
+        match self.inner.client.connection_state() {
             async_nats::connection::State::Connected => {}
             _ => return Err(unavailable("the NATS server is not connected; the client keeps trying")),
         }
-        self.context.query_account().await.map(|_| ()).map_err(|_| unavailable("JetStream does not answer"))
+        self.inner.context.query_account().await.map(|_| ()).map_err(|_| unavailable("JetStream does not answer"))
     }
 
     /// `Client::flush` does not wait for the server, so a round trip follows.
     pub(super) async fn flush(&self) {
         let done = async {
-            let _ = self.client.flush().await;
-            let _ = self.context.query_account().await;
+            let _ = self.inner.client.flush().await;
+            let _ = self.inner.context.query_account().await;
         };
         let _ = tokio::time::timeout(Duration::from_secs(2), done).await;
     }

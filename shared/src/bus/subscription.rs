@@ -106,6 +106,8 @@ pub(crate) struct Delivery {
     pub(crate) permit: Option<OwnedSemaphorePermit>,
 }
 
+// one lives with each message that is held: a box would be an allocation for each
+#[cfg_attr(feature = "nats", allow(clippy::large_enum_variant))]
 pub(crate) enum Acker {
     Local(Option<tokio::sync::oneshot::Sender<()>>),
     #[cfg(feature = "nats")]

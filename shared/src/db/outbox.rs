@@ -222,35 +222,36 @@ impl Outbox {
         rows.iter().map(|row| row.required(0)).collect()
     }
 
-    /// The next events to publish, in order.
-    pub(crate) async fn unpublished(&self, limit: usize) -> Result<Vec<Pending>> {
+    /// The next events to publish after a position, in order.
+    pub(crate) async fn unpublished_after(&self, position: i64, limit: usize) -> Result<Vec<Pending>> {
+        const SELECT: Sql = Sql::same(
+            "SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM shared_outbox \
+             WHERE published_at IS NULL AND seq > $1 ORDER BY seq LIMIT $2",
+        );
         let executor = self.db.executor();
         let mut args = executor.args();
+        position.bind(&mut args);
         i64::try_from(limit).unwrap_or(i64::MAX).bind(&mut args);
-        let sql = "SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM shared_outbox \
-             WHERE published_at IS NULL ORDER BY seq LIMIT $1";
-        let rows = executor.fetch_all(Access::Read, sql, args, None).await?;
-        rows.iter()
-            .map(|row| {
-                let headers: String = row.required(5)?;
-                let payload: Vec<u8> = row.required(6)?;
-                let seq: i64 = row.required(0)?;
-                let mut headers = Headers::from_json(&headers);
-                headers.set("ce-sequence", seq.to_string());
-                Ok(Pending {
-                    seq,
-                    event: Outgoing {
-                        id: EntityValue::read(row, 1)?,
-                        subject: row.required(2)?,
-                        event_type: row.required(3)?,
-                        key: row.get(4)?,
-                        headers,
-                        payload: Bytes::from(payload),
-                        time: EntityValue::read(row, 7)?,
-                    },
-                })
-            })
-            .collect()
+        let rows = executor.fetch_all(Access::Read, SELECT.text(executor.engine()), args, None).await?;
+        rows.iter().map(pending).collect()
+    }
+
+    /// Those of these positions that are to be published, in order.
+    pub(crate) async fn unpublished_of(&self, positions: &[i64]) -> Result<Vec<Pending>> {
+        const SELECT: Sql = Sql {
+            postgres: "SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM shared_outbox \
+                 WHERE published_at IS NULL AND seq = ANY($1) ORDER BY seq",
+            sqlite: "SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM shared_outbox \
+                 WHERE published_at IS NULL AND seq IN (SELECT value FROM json_each($1)) ORDER BY seq",
+        };
+        let executor = self.db.executor();
+        let mut args = executor.args();
+        match executor.engine() {
+            Engine::Postgres => EntityValue::bind_array(positions.iter().map(Some), &mut args),
+            Engine::Sqlite => format!("{positions:?}").bind(&mut args),
+        }
+        let rows = executor.fetch_all(Access::Read, SELECT.text(executor.engine()), args, None).await?;
+        rows.iter().map(pending).collect()
     }
 
     /// Notes what the bus took, in one statement.
@@ -298,6 +299,26 @@ impl Outbox {
         before.bind(&mut args);
         executor.execute(PRUNE.text(executor.engine()), args, None).await
     }
+}
+
+fn pending(row: &Row) -> Result<Pending> {
+    let headers: String = row.required(5)?;
+    let payload: Vec<u8> = row.required(6)?;
+    let seq: i64 = row.required(0)?;
+    let mut headers = Headers::from_json(&headers);
+    headers.set("ce-sequence", seq.to_string());
+    Ok(Pending {
+        seq,
+        event: Outgoing {
+            id: EntityValue::read(row, 1)?,
+            subject: row.required(2)?,
+            event_type: row.required(3)?,
+            key: row.get(4)?,
+            headers,
+            payload: Bytes::from(payload),
+            time: EntityValue::read(row, 7)?,
+        },
+    })
 }
 
 fn mark_rows(rows: usize) -> String {

@@ -217,7 +217,6 @@ pub struct Incoming {
 
 /// Reads the envelope of a message. Even a message that cannot be understood gets metadata, so that it can be
 /// parked under its id.
-#[must_use]
 pub fn parse(message: &Delivered) -> (Incoming, Result<(), DecodeError>) {
     let header = |name: &str| message.headers.get(name).map(str::to_owned);
     let structured = message

@@ -63,10 +63,11 @@ const fn relate(pattern: &[u8], subject: &[u8], slot_meets_literal: bool) -> boo
             if s_end == s {
                 return false;
             }
-        } else if !equal(pattern, p, p_end, subject, s, s_end)
-            && !(slot_meets_literal && is_slot(subject, s, s_end))
-        {
-            return false;
+        } else {
+            let meets = slot_meets_literal && is_slot(subject, s, s_end);
+            if !meets && !equal(pattern, p, p_end, subject, s, s_end) {
+                return false;
+            }
         }
         p = p_end + 1;
         s = s_end + 1;

@@ -40,7 +40,7 @@ impl<'a> Call<'a> {
 ///
 /// # Errors
 /// [`Error::Usage`] when the call has none, which generated code rules out.
-pub fn transaction<'a>(tx: Option<&'a mut Tx>) -> Result<&'a mut Tx> {
+pub fn transaction(tx: Option<&mut Tx>) -> Result<&mut Tx> {
     tx.ok_or(Error::Usage("this call has no transaction".into()))
 }
 

@@ -2,10 +2,10 @@
 
 mod leader;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt as _, StreamExt as _};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
@@ -25,6 +25,18 @@ const MARK: usize = 500;
 
 /// Between looking for work: shortly after some was found, and when there was none for a while.
 const POLL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
+
+/// The pause after a failed publish.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// How long a number that was not there is looked for.
+const GAP: Duration = Duration::from_secs(5);
+
+/// The most numbers in one gap that are looked for; a larger gap is left to the next scan from the start.
+const GAPS: i64 = 1_024;
+
+/// How often everything unpublished is read from the start.
+const RESCAN: Duration = Duration::from_secs(5);
 
 /// How often old rows are deleted.
 const PRUNE: Duration = Duration::from_secs(600);
@@ -61,6 +73,17 @@ struct Relay {
     /// Keys with an event on its way, and the later events of the same key. The next one is sent when the one
     /// before is acknowledged: after a failure it must not have overtaken.
     lanes: HashMap<String, VecDeque<Pending>>,
+    /// Rows to be read and sent again after a failure, by key. Later rows of such a key join them.
+    stalled: HashMap<Option<String>, BTreeSet<i64>>,
+    retry_at: Instant,
+    /// Everything up to here was read in this scan.
+    position: i64,
+    /// The highest number ever seen.
+    highest: Option<i64>,
+    /// Numbers that were given to transactions which had not committed when a later number was read, and when to
+    /// take them for rolled back.
+    gaps: BTreeMap<i64, Instant>,
+    rescan_at: Instant,
     acked: Vec<Published>,
     poll: Duration,
     pruned: Option<Instant>,
@@ -75,6 +98,12 @@ impl Relay {
             in_flight: FuturesUnordered::new(),
             known: HashSet::new(),
             lanes: HashMap::new(),
+            stalled: HashMap::new(),
+            retry_at: Instant::now(),
+            position: 0,
+            highest: None,
+            gaps: BTreeMap::new(),
+            rescan_at: Instant::now() + RESCAN,
             acked: Vec::new(),
             poll: POLL.0,
             pruned: None,
@@ -83,7 +112,10 @@ impl Relay {
 
     async fn run(&mut self, stop: &CancellationToken) {
         loop {
-            self.read().await;
+            if let Err(error) = self.read().await {
+                tracing::warn!(error = error.report(), "the outbox cannot be read; trying again");
+                self.poll = Duration::from_secs(1);
+            }
             self.prune().await;
             let until = tokio::time::sleep(self.poll);
             tokio::pin!(until);
@@ -94,9 +126,8 @@ impl Relay {
                     Some((pending, result)) = self.in_flight.next() => {
                         self.acknowledged(pending, result).await;
                         // mark what came together in one statement
-                        if self.acked.len() >= MARK || !self.next_is_ready().await {
-                            self.mark().await;
-                        }
+                        self.take_acknowledgements().await;
+                        self.mark().await;
                         if self.known.len() < WINDOW / 2 {
                             break;
                         }
@@ -109,49 +140,84 @@ impl Relay {
     }
 
     /// Takes further acknowledgements that are there already.
-    async fn next_is_ready(&mut self) -> bool {
+    async fn take_acknowledgements(&mut self) {
         while self.acked.len() < MARK {
-            let Some(Some((pending, result))) = futures_util::FutureExt::now_or_never(self.in_flight.next()) else {
-                return false;
-            };
+            let Some(Some((pending, result))) = self.in_flight.next().now_or_never() else { return };
             self.acknowledged(pending, result).await;
         }
-        true
     }
 
-    async fn read(&mut self) {
+    /// Reads what is new and sends it. Each step takes the lower numbers of a key before the higher ones.
+    async fn read(&mut self) -> Result<()> {
         if self.known.len() >= WINDOW {
-            return;
+            return Ok(());
         }
-        // rows on their way are still unpublished in the table, so as many more are read
-        let rows = match self.db.outbox().unpublished(WINDOW + self.known.len()).await {
-            Ok(rows) => rows,
-            Err(error) => {
-                tracing::warn!(error = error.report(), "the outbox cannot be read; trying again");
-                self.poll = Duration::from_secs(1);
-                return;
+        let outbox = self.db.outbox();
+        let now = Instant::now();
+        if now >= self.rescan_at {
+            // for what the gaps miss: a transaction that takes longer than a gap is remembered
+            self.rescan_at = now + RESCAN;
+            self.position = 0;
+        }
+        if !self.stalled.is_empty() && now >= self.retry_at {
+            let numbers: Vec<i64> = self.stalled.values().flatten().copied().collect();
+            let rows = outbox.unpublished_of(&numbers).await?;
+            self.stalled.clear();
+            self.enqueue_all(rows).await;
+        }
+        self.gaps.retain(|_, until| *until > now);
+        if !self.gaps.is_empty() {
+            let numbers: Vec<i64> = self.gaps.keys().copied().collect();
+            let rows = outbox.unpublished_of(&numbers).await?;
+            for row in &rows {
+                self.gaps.remove(&row.seq);
             }
+            self.enqueue_all(rows).await;
+        }
+        let mut highest = match self.highest {
+            Some(highest) => highest,
+            None => outbox.last().await?,
         };
-        let mut fresh = 0;
-        for pending in rows {
-            if self.known.len() >= WINDOW {
-                break;
+        // from the start on, rows that are on their way are met again
+        let limit = if self.position == 0 { WINDOW + self.known.len() } else { WINDOW };
+        let rows = outbox.unpublished_after(self.position, limit).await?;
+        for row in &rows {
+            if row.seq - highest < GAPS {
+                self.gaps.extend((highest + 1..row.seq).map(|seq| (seq, now + GAP)));
             }
+            highest = highest.max(row.seq);
+            self.position = self.position.max(row.seq);
+        }
+        self.highest = Some(highest);
+        let fresh = self.enqueue_all(rows).await;
+        self.poll = if fresh { POLL.0 } else { (self.poll * 2).min(POLL.1) };
+        Ok(())
+    }
+
+    /// Returns whether any of them was not known.
+    async fn enqueue_all(&mut self, rows: Vec<Pending>) -> bool {
+        let mut fresh = false;
+        for pending in rows {
             if self.known.insert(pending.seq) {
-                fresh += 1;
+                fresh = true;
                 self.enqueue(pending).await;
             }
         }
-        self.poll = if fresh > 0 { POLL.0 } else { (self.poll * 2).min(POLL.1) };
+        fresh
     }
 
     async fn enqueue(&mut self, pending: Pending) {
-        if let Some(key) = pending.event.key.clone() {
-            if let Some(waiting) = self.lanes.get_mut(&key) {
+        if let Some(key) = &pending.event.key {
+            if let Some(stalled) = self.stalled.get_mut(&pending.event.key) {
+                stalled.insert(pending.seq);
+                self.known.remove(&pending.seq);
+                return;
+            }
+            if let Some(waiting) = self.lanes.get_mut(key) {
                 waiting.push_back(pending);
                 return;
             }
-            self.lanes.insert(key, VecDeque::new());
+            self.lanes.insert(key.clone(), VecDeque::new());
         }
         self.send(pending).await;
     }
@@ -184,7 +250,7 @@ impl Relay {
         }
     }
 
-    /// Forgets the event and the later ones of its key; they are read again and sent under their old ids.
+    /// Puts the event and the later ones of its key aside; they are read again and sent under their old ids.
     fn failed(&mut self, pending: &Pending, error: &crate::Error) {
         tracing::warn!(
             event_id = %pending.event.id,
@@ -192,13 +258,15 @@ impl Relay {
             error = error.report(),
             "an event could not be published; it stays in the outbox and is tried again"
         );
-        self.known.remove(&pending.seq);
-        if let Some(key) = &pending.event.key {
-            for later in self.lanes.remove(key).into_iter().flatten() {
-                self.known.remove(&later.seq);
-            }
+        let key = &pending.event.key;
+        let waiting = key.as_ref().and_then(|key| self.lanes.remove(key)).unwrap_or_default();
+        let stalled = self.stalled.entry(key.clone()).or_default();
+        for seq in waiting.iter().map(|later| later.seq).chain([pending.seq]) {
+            self.known.remove(&seq);
+            stalled.insert(seq);
         }
-        self.poll = Duration::from_millis(500);
+        self.retry_at = Instant::now() + RETRY;
+        self.poll = RETRY;
     }
 
     async fn mark(&mut self) {
