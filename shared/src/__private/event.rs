@@ -1,6 +1,7 @@
 //! For `#[derive(Event)]`.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,16 +9,8 @@ use serde::de::DeserializeOwned;
 use super::message::{Message, in_domain, same};
 use crate::error::{Error, Result};
 use crate::event::subject::{OrderingKey, SubjectToken};
-use crate::event::{Draft, Event, EventInfo, EventSet, decode_event, decode_json, draft_event, unknown_type};
+use crate::event::{Codec, Draft, Event, EventInfo, EventSet, decode_event, draft_event};
 use crate::validate::{Checker, Validate};
-
-/// Decodes a payload as the only member of its set.
-///
-/// # Errors
-/// See [`EventSet::decode_as`].
-pub fn decode_single<E: Event>(event_type: &str, version: Option<u32>, payload: &[u8]) -> Result<E> {
-    if event_type == E::TYPE { decode_event(version, payload) } else { Err(unknown_type().into()) }
-}
 
 /// What travels as JSON: a type with serde's two traits.
 #[diagnostic::on_unimplemented(
@@ -26,26 +19,19 @@ pub fn decode_single<E: Event>(event_type: &str, version: Option<u32>, payload: 
     note = "derive them: `#[derive(Serialize, Deserialize, Event)]`"
 )]
 pub trait Wire: Sized {
-    /// # Errors
-    /// [`Error::Usage`] when serde cannot encode it.
-    fn encode(&self, info: &EventInfo) -> Result<Vec<u8>>;
-
-    /// # Errors
-    /// [`Error::Decode`], naming the type, the path of known fields and the reason.
-    fn decode(info: &'static EventInfo, payload: &[u8]) -> Result<Self>;
+    const CODEC: Codec<Self>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Wire for T {
-    fn encode(&self, info: &EventInfo) -> Result<Vec<u8>> {
-        serde_json::to_vec(self).map_err(|_| {
-            Error::Usage(format!("`{}` cannot be encoded as JSON; check its `Serialize`", info.name).into())
-        })
-    }
+    const CODEC: Codec<Self> = Codec::JSON;
+}
 
-    fn decode(info: &'static EventInfo, payload: &[u8]) -> Result<Self> {
-        Ok(decode_json(info.event_type, info.fields, payload)?)
-    }
+/// For a type whose declaration was refused.
+pub struct Refused<T>(PhantomData<T>);
+
+impl<T> Refused<T> {
+    pub const CODEC: Codec<T> = Codec { encode: |_| Ok(Vec::new()), decode: |_, _| refused() };
 }
 
 /// What the impls of a type answer whose declaration was refused. The program with it does not compile.
@@ -237,7 +223,7 @@ part_of_event! {
     #[diagnostic::on_unimplemented(
         message = "`{Self}` cannot be part of a subject",
         label = "does not make a safe subject token",
-        note = "it may contain dots, blanks or wildcards; use a `Uuid`, an integer or a `bool`"
+        note = "it may contain dots, blanks or wildcards; use a `Uuid`, an integer, a `bool`, or an enum with `#[derive(EntityEnum)]`"
     )]
     Slot: SubjectToken, token -> Cow<'static, str>
 }

@@ -7,7 +7,13 @@ mod message;
 mod subscribe;
 mod validate;
 
+pub use std::time::Duration;
+
 pub use self::entity::*;
 pub use self::event::*;
 pub use self::subscribe::*;
 pub use self::validate::*;
+pub use crate::error::Result;
+pub use crate::event::{Draft, Event, EventInfo, EventSet, Publish, decode_event, draft_event, unknown_type};
+pub use crate::service::{Call, OnUnknown, States, Subscribe, SubscriberSpec};
+pub use crate::validate::{Checker, Validate};

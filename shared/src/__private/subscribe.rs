@@ -8,7 +8,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::event::subject::can_match;
 use crate::event::{Draft, EventInfo, EventSet};
-use crate::service::{FromDelivery, OnUnknown, Outcome, Parts, Retry, States, SubscriberSpec, transaction};
+use crate::service::{BoxFuture, FromDelivery, OnUnknown, Outcome, Parts, Retry, States, SubscriberSpec, transaction};
 use crate::validate::{Checker, Validate};
 
 /// The first argument of a subscriber. Implemented beside `EventSet` by the derive, not by way of it: then a type
@@ -311,6 +311,9 @@ const fn push_domain_pattern(text: &mut Message, domain: &str, events: &[&EventI
     text.push(if flat { ".*\"" } else { ".>\"" });
 }
 
+/// What a subscriber's call is.
+pub type Drafts<'a> = BoxFuture<'a, Result<Vec<Draft>>>;
+
 /// The event of a subscriber whose declaration was refused.
 #[derive(Debug)]
 pub enum NoEvent {}
@@ -341,7 +344,13 @@ pub const NO_SPEC: SubscriberSpec = SubscriberSpec {
     line: 0,
     transactional: false,
     concurrency: 1,
-    retry: Retry { max: 1, base: Duration::ZERO, cap: Duration::ZERO },
+    retry: retry(1, 0, 0),
     on_unknown: OnUnknown::Park,
     timeout: Duration::ZERO,
 };
+
+/// The retries of a subscriber, pauses in milliseconds.
+#[must_use]
+pub const fn retry(max: u32, base: u64, cap: u64) -> Retry {
+    Retry { max, base: Duration::from_millis(base), cap: Duration::from_millis(cap) }
+}

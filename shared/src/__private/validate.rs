@@ -1,6 +1,8 @@
 //! For `#[validate(..)]`: each rule as a trait of the field's type, so that a field on which it does not work is reported
 //! once, at its type.
 
+use std::ops::{RangeFrom, RangeInclusive, RangeToInclusive};
+
 pub use regex::Regex;
 
 use crate::validate::{Checker, Length, Nested, Ranged, Text, rules};
@@ -28,6 +30,30 @@ pub const fn check_order(ordered: bool, message: &'static str) {
     }
 }
 
+/// The bounds of a rule as generated code writes them: `5..=480`, `5..`, `..=480`.
+pub trait Limits<Bound> {
+    fn ends(self) -> (Option<Bound>, Option<Bound>);
+}
+
+impl<Bound> Limits<Bound> for RangeInclusive<Bound> {
+    fn ends(self) -> (Option<Bound>, Option<Bound>) {
+        let (min, max) = self.into_inner();
+        (Some(min), Some(max))
+    }
+}
+
+impl<Bound> Limits<Bound> for RangeFrom<Bound> {
+    fn ends(self) -> (Option<Bound>, Option<Bound>) {
+        (Some(self.start), None)
+    }
+}
+
+impl<Bound> Limits<Bound> for RangeToInclusive<Bound> {
+    fn ends(self) -> (Option<Bound>, Option<Bound>) {
+        (None, Some(self.end))
+    }
+}
+
 /// The rule `range`.
 #[diagnostic::on_unimplemented(
     message = "`#[validate(range)]` needs a number, a date or a time, but `{Self}` is none of them",
@@ -35,12 +61,13 @@ pub const fn check_order(ordered: bool, message: &'static str) {
     note = "it works on integers, floats, `DateTime<Utc>`, `NaiveDate`, `NaiveTime`, `TimeDelta`, and on `Option` and `Phi` of these"
 )]
 pub trait RangeRule<Bound> {
-    fn range(&self, checker: &mut Checker, min: Option<Bound>, max: Option<Bound>);
+    fn range(&self, checker: &mut Checker, limits: impl Limits<Bound>);
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Ranged> RangeRule<T::Bound> for T {
-    fn range(&self, checker: &mut Checker, min: Option<T::Bound>, max: Option<T::Bound>) {
+    fn range(&self, checker: &mut Checker, limits: impl Limits<T::Bound>) {
+        let (min, max) = limits.ends();
         rules::range(checker, self, min, max);
     }
 }
@@ -52,12 +79,13 @@ impl<T: Ranged> RangeRule<T::Bound> for T {
     note = "it counts the characters of texts and the items of `Vec` and maps, also inside `Option` and `Phi`"
 )]
 pub trait LengthRule {
-    fn length(&self, checker: &mut Checker, min: Option<usize>, max: Option<usize>);
+    fn length(&self, checker: &mut Checker, limits: impl Limits<usize>);
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Length> LengthRule for T {
-    fn length(&self, checker: &mut Checker, min: Option<usize>, max: Option<usize>) {
+    fn length(&self, checker: &mut Checker, limits: impl Limits<usize>) {
+        let (min, max) = limits.ends();
         rules::length(checker, self, min, max);
     }
 }

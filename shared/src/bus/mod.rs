@@ -60,6 +60,15 @@ pub(crate) struct Ack {
     pub(crate) sequence: u64,
 }
 
+/// The last event of a subject in a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(feature = "nats"), allow(dead_code))] // only NATS has streams
+pub(crate) struct Position {
+    pub(crate) subject: String,
+    pub(crate) stream: String,
+    pub(crate) sequence: u64,
+}
+
 /// The second half of sending: waits for the acknowledgement.
 pub(crate) type Acked = BoxFuture<'static, Result<Ack>>;
 

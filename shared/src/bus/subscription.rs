@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 #[cfg(feature = "nats")]
 use tokio_util::sync::CancellationToken;
 
-use super::local;
+use super::{Position, local};
 use crate::error::Result;
 use crate::event::Delivered;
 
@@ -86,12 +86,13 @@ pub(crate) enum Probe {
 }
 
 impl Probe {
-    /// How many messages wait to be delivered or acknowledged.
-    pub(crate) async fn open(&self) -> Result<u64> {
+    /// How many messages wait to be delivered or acknowledged; `published` is what was published last.
+    #[cfg_attr(not(feature = "nats"), allow(unused_variables, clippy::unused_async))] // the in-process bus has nothing
+    pub(crate) async fn open(&self, published: &[Position]) -> Result<u64> {
         match self {
             Self::Local => Ok(0),
             #[cfg(feature = "nats")]
-            Self::Nats(probe) => probe.open().await,
+            Self::Nats(probe) => probe.open(published).await,
         }
     }
 }

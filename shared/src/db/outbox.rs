@@ -191,6 +191,14 @@ impl Outbox {
         rows.iter().map(|row| Ok((row.required(0)?, count(Some(row), 1)?))).collect()
     }
 
+    /// For each subject and stream, the highest position in the stream.
+    pub(crate) async fn stream_positions(&self) -> Result<Vec<(String, String, i64)>> {
+        let executor = self.db.executor();
+        let sql = "SELECT subject, stream, max(stream_seq) FROM shared_outbox WHERE stream_seq > 0 GROUP BY subject, stream";
+        let rows = executor.fetch_all(Access::Read, sql, executor.args(), None).await?;
+        rows.iter().map(|row| Ok((row.required(0)?, row.required(1)?, row.required(2)?))).collect()
+    }
+
     /// The log in the order of its positions, as a stream.
     pub fn entries(&self) -> BoxStream<'static, Result<OutboxEntry>> {
         let executor = self.db.executor();
@@ -222,36 +230,34 @@ impl Outbox {
         rows.iter().map(|row| row.required(0)).collect()
     }
 
-    /// The next events to publish after a position, in order.
-    pub(crate) async fn unpublished_after(&self, position: i64, limit: usize) -> Result<Vec<Pending>> {
-        const SELECT: Sql = Sql::same(
-            "SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM shared_outbox \
-             WHERE published_at IS NULL AND seq > $1 ORDER BY seq LIMIT $2",
-        );
+    /// The events to publish after a position, and those at the given positions, in order and as of one moment.
+    pub(crate) async fn unpublished(&self, after: i64, and: &[i64], limit: usize) -> Result<Vec<Pending>> {
+        const SELECT: Sql = Sql {
+            postgres: "SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM shared_outbox \
+                 WHERE published_at IS NULL AND (seq > $1 OR seq = ANY($2)) ORDER BY seq LIMIT $3",
+            sqlite: "SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM shared_outbox \
+                 WHERE published_at IS NULL AND (seq > $1 OR seq IN (SELECT value FROM json_each($2))) ORDER BY seq LIMIT $3",
+        };
         let executor = self.db.executor();
         let mut args = executor.args();
-        position.bind(&mut args);
+        after.bind(&mut args);
+        match executor.engine() {
+            Engine::Postgres => EntityValue::bind_array(and.iter().map(Some), &mut args),
+            Engine::Sqlite => format!("{and:?}").bind(&mut args),
+        }
         i64::try_from(limit).unwrap_or(i64::MAX).bind(&mut args);
         let rows = executor.fetch_all(Access::Read, SELECT.text(executor.engine()), args, None).await?;
         rows.iter().map(pending).collect()
     }
 
-    /// Those of these positions that are to be published, in order.
-    pub(crate) async fn unpublished_of(&self, positions: &[i64]) -> Result<Vec<Pending>> {
-        const SELECT: Sql = Sql {
-            postgres: "SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM shared_outbox \
-                 WHERE published_at IS NULL AND seq = ANY($1) ORDER BY seq",
-            sqlite: "SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM shared_outbox \
-                 WHERE published_at IS NULL AND seq IN (SELECT value FROM json_each($1)) ORDER BY seq",
-        };
+    /// The highest positions, the highest first.
+    pub(crate) async fn latest(&self, limit: i64) -> Result<Vec<i64>> {
         let executor = self.db.executor();
         let mut args = executor.args();
-        match executor.engine() {
-            Engine::Postgres => EntityValue::bind_array(positions.iter().map(Some), &mut args),
-            Engine::Sqlite => format!("{positions:?}").bind(&mut args),
-        }
-        let rows = executor.fetch_all(Access::Read, SELECT.text(executor.engine()), args, None).await?;
-        rows.iter().map(pending).collect()
+        limit.bind(&mut args);
+        let sql = "SELECT seq FROM shared_outbox ORDER BY seq DESC LIMIT $1";
+        let rows = executor.fetch_all(Access::Read, sql, args, None).await?;
+        rows.iter().map(|row| row.required(0)).collect()
     }
 
     /// Notes what the bus took, in one statement.

@@ -20,7 +20,7 @@ pub fn decode_event<E: Event>(version: Option<u32>, payload: &[u8]) -> Result<E>
     if version.is_some_and(|version| version > E::VERSION) {
         return Err(error(E::TYPE, String::new(), DecodeCode::NewerVersion).into());
     }
-    E::decode_payload(payload)
+    (E::CODEC.decode)(E::INFO, payload)
 }
 
 /// Decodes a payload as whatever JSON it is.

@@ -8,6 +8,8 @@ pub mod subject;
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 pub(crate) use self::decode::{decode_json, decode_raw};
 pub use self::decode::{MAX_DEPTH, decode_event, unknown_type};
@@ -15,7 +17,7 @@ pub use self::decode::{MAX_DEPTH, decode_event, unknown_type};
 pub(crate) use self::envelope::percent_decode;
 pub use self::envelope::{Delivered, Headers, Incoming, MAX_HEADERS_BYTES, Outgoing, parse};
 pub use self::metadata::Metadata;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::validate::Validate;
 
 /// What is known about an event type without having one.
@@ -44,14 +46,17 @@ pub struct EventInfo {
     note = "add `#[derive(Serialize, Deserialize, Event)]` and `#[event(subject = \"…\")]` to it"
 )]
 pub trait Event: Validate + Sized + Send + Sync + 'static {
-    /// The declared subject, slots included.
-    const SUBJECT: &'static str;
-    /// The event type's name: the subject's literal tokens unless declared otherwise.
-    const TYPE: &'static str;
-    /// The version of the payload's schema, from 1.
-    const VERSION: u32;
-    /// All of it in one place.
+    /// All that is declared of it.
     const INFO: &'static EventInfo;
+    /// The declared subject, slots included.
+    const SUBJECT: &'static str = Self::INFO.subject;
+    /// The event type's name: the subject's literal tokens unless declared otherwise.
+    const TYPE: &'static str = Self::INFO.event_type;
+    /// The version of the payload's schema, from 1.
+    const VERSION: u32 = Self::INFO.version;
+    /// How serde writes and reads it.
+    #[doc(hidden)]
+    const CODEC: Codec<Self>;
 
     /// The concrete subject of this event.
     fn subject(&self) -> Cow<'static, str> {
@@ -62,14 +67,23 @@ pub trait Event: Validate + Sized + Send + Sync + 'static {
     fn key(&self) -> Option<String> {
         None
     }
+}
 
-    /// The payload, by way of the type's `Serialize`.
-    #[doc(hidden)]
-    fn encode_payload(&self) -> Result<Vec<u8>>;
+/// Serde's two directions as functions, so that an event without serde's traits is reported where it is declared and
+/// nowhere else: a supertrait would be reported at every use.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Codec<E> {
+    pub(crate) encode: fn(&E) -> serde_json::Result<Vec<u8>>,
+    pub(crate) decode: fn(&'static EventInfo, &[u8]) -> Result<E>,
+}
 
-    /// The opposite of [`encode_payload`](Self::encode_payload), by way of the type's `Deserialize`.
-    #[doc(hidden)]
-    fn decode_payload(payload: &[u8]) -> Result<Self>;
+impl<E: Serialize + DeserializeOwned> Codec<E> {
+    /// JSON.
+    pub const JSON: Self = Self {
+        encode: |event| serde_json::to_vec(event),
+        decode: |info, payload| Ok(decode_json(info.event_type, info.fields, payload)?),
+    };
 }
 
 /// One event type or a closed set of them: what a subscriber takes. Derived by structs and by domain enums.
@@ -105,6 +119,18 @@ pub trait EventSet: Validate + Send + Sync + Sized + 'static {
     /// See [`decode_as`](Self::decode_as).
     fn decode(event_type: &str, payload: &[u8]) -> Result<Self> {
         Self::decode_as(event_type, None, payload)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Event> EventSet for E {
+    const EVENTS: &'static [&'static EventInfo] = &[E::INFO];
+    const SUBJECTS: &'static [&'static str] = &[E::SUBJECT];
+    const DOMAIN: Option<&'static str> = None;
+    const UNIVERSE: &'static [&'static EventInfo] = &[E::INFO];
+
+    fn decode_as(event_type: &str, version: Option<u32>, payload: &[u8]) -> Result<Self> {
+        if event_type == E::TYPE { decode_event(version, payload) } else { Err(unknown_type().into()) }
     }
 }
 
@@ -160,7 +186,8 @@ impl std::fmt::Debug for Draft {
 /// See [`Publish::draft`].
 pub fn draft_event<E: Event>(event: &E) -> Result<Draft> {
     event.validate()?;
-    let payload = event.encode_payload()?;
+    let payload = (E::CODEC.encode)(event)
+        .map_err(|_| Error::Usage(format!("`{}` cannot be encoded as JSON; check its `Serialize`", E::INFO.name).into()))?;
     Ok(Draft {
         subject: event.subject(),
         event_type: Cow::Borrowed(E::TYPE),

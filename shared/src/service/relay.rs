@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::leader::Leadership;
 use crate::bus::{Ack, Bus};
-use crate::db::Db;
+use crate::db::{Db, Outbox};
 use crate::db::outbox::{Pending, Published};
 use crate::error::Result;
 
@@ -29,8 +29,8 @@ const POLL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_mi
 /// The pause after a failed publish.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// How long a number that was not there is looked for.
-const GAP: Duration = Duration::from_secs(5);
+/// How long a number that was not there is looked for: its transaction was committing, or was rolled back.
+const GAP: Duration = Duration::from_secs(60);
 
 /// The most numbers in one gap that are looked for; a larger gap is left to the next scan from the start.
 const GAPS: i64 = 1_024;
@@ -161,28 +161,24 @@ impl Relay {
         }
         if !self.stalled.is_empty() && now >= self.retry_at {
             let numbers: Vec<i64> = self.stalled.values().flatten().copied().collect();
-            let rows = outbox.unpublished_of(&numbers).await?;
+            let rows = outbox.unpublished(i64::MAX, &numbers, numbers.len()).await?;
             self.stalled.clear();
-            self.enqueue_all(rows).await;
-        }
-        self.gaps.retain(|_, until| *until > now);
-        if !self.gaps.is_empty() {
-            let numbers: Vec<i64> = self.gaps.keys().copied().collect();
-            let rows = outbox.unpublished_of(&numbers).await?;
-            for row in &rows {
-                self.gaps.remove(&row.seq);
-            }
             self.enqueue_all(rows).await;
         }
         let mut highest = match self.highest {
             Some(highest) => highest,
-            None => outbox.last().await?,
+            None => self.look_back(&outbox, now).await?,
         };
+        self.gaps.retain(|_, until| *until > now);
+        // One statement for the gaps and for what is new, so that both are seen at the same moment: asked one after
+        // the other, a late commit and the next event of its key could come in between, and the next one would be
+        // found first.
+        let gaps: Vec<i64> = self.gaps.keys().copied().collect();
         // from the start on, rows that are on their way are met again
         let limit = if self.position == 0 { WINDOW + self.known.len() } else { WINDOW };
-        let rows = outbox.unpublished_after(self.position, limit).await?;
+        let rows = outbox.unpublished(self.position, &gaps, limit).await?;
         for row in &rows {
-            if row.seq - highest < GAPS {
+            if self.gaps.remove(&row.seq).is_none() && row.seq - highest < GAPS {
                 self.gaps.extend((highest + 1..row.seq).map(|seq| (seq, now + GAP)));
             }
             highest = highest.max(row.seq);
@@ -192,6 +188,16 @@ impl Relay {
         let fresh = self.enqueue_all(rows).await;
         self.poll = if fresh { POLL.0 } else { (self.poll * 2).min(POLL.1) };
         Ok(())
+    }
+
+    /// The highest number so far; those missing right below it may belong to transactions under way.
+    async fn look_back(&mut self, outbox: &Outbox, now: Instant) -> Result<i64> {
+        let present = outbox.latest(GAPS).await?;
+        let highest = present.first().copied().unwrap_or(0);
+        let present: HashSet<i64> = present.into_iter().collect();
+        let missing = (highest - GAPS).max(0)..highest;
+        self.gaps.extend(missing.filter(|seq| *seq > 0 && !present.contains(seq)).map(|seq| (seq, now + GAP)));
+        Ok(highest)
     }
 
     /// Returns whether any of them was not known.

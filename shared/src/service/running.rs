@@ -13,7 +13,7 @@ use super::dispatch::{self, Stopping};
 use super::handle::{Subscription, Verdict};
 use super::relay;
 use super::Service;
-use crate::bus::{Bus, Route, subscription::Probe};
+use crate::bus::{Bus, Position, Route, subscription::Probe};
 use crate::config::Config;
 use crate::db::{Db, DbOptions};
 use crate::entity::EntityDef;
@@ -220,8 +220,14 @@ impl Running {
         if pending > 0 {
             return Ok(Some(format!("{pending} events in the outbox")));
         }
+        let published: Vec<Position> = outbox
+            .stream_positions()
+            .await?
+            .into_iter()
+            .map(|(subject, stream, sequence)| Position { subject, stream, sequence: u64::try_from(sequence).unwrap_or(0) })
+            .collect();
         for (durable, probe) in &self.probes {
-            let open = probe.open().await?;
+            let open = probe.open(&published).await?;
             if open > 0 {
                 return Ok(Some(format!("{open} events with `{durable}`")));
             }

@@ -11,9 +11,11 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::super::Position;
 use super::super::subscription::{Acker, Capacity, Delivery, Route};
 use super::unavailable;
 use crate::error::Result;
+use crate::event::subject::covers;
 use crate::event::{Delivered, Headers};
 
 /// How long the server holds a request for messages open.
@@ -27,20 +29,30 @@ pub(crate) struct Pullers {
     tasks: JoinSet<()>,
     stop: CancellationToken,
     consumers: Vec<Consumer<pull::Config>>,
+    pattern: &'static str,
 }
 
 /// Asks the server after a subscription's consumers.
 #[derive(Clone)]
 pub(crate) struct ConsumerProbe {
+    pattern: &'static str,
     consumers: Vec<Consumer<pull::Config>>,
 }
 
 impl ConsumerProbe {
-    pub(crate) async fn open(&self) -> Result<u64> {
+    /// How many messages wait. The server counts a new message a moment after it has acknowledged it, so the
+    /// positions of what was published are compared as well.
+    pub(crate) async fn open(&self, published: &[Position]) -> Result<u64> {
         let mut open = 0;
         for consumer in &self.consumers {
             let info = consumer.get_info().await.map_err(|_| unavailable("a consumer cannot be read"))?;
             open += info.num_pending + u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX);
+            let behind = published.iter().any(|position| {
+                position.stream == info.stream_name
+                    && covers(self.pattern, &position.subject)
+                    && position.sequence > info.delivered.stream_sequence
+            });
+            open += u64::from(behind);
         }
         Ok(open)
     }
@@ -67,7 +79,7 @@ impl Pullers {
             };
             tasks.spawn(puller.run());
         }
-        (receiver, Self { tasks, stop, consumers })
+        (receiver, Self { tasks, stop, consumers, pattern: route.pattern })
     }
 
     pub(crate) fn stop(&self) {
@@ -75,7 +87,7 @@ impl Pullers {
     }
 
     pub(crate) fn probe(&self) -> ConsumerProbe {
-        ConsumerProbe { consumers: self.consumers.clone() }
+        ConsumerProbe { pattern: self.pattern, consumers: self.consumers.clone() }
     }
 
     pub(crate) async fn join(mut self) {
