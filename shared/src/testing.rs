@@ -21,7 +21,7 @@ use crate::time::Clock;
 /// let service = TestService::start([Service::new("empty")]).await?;
 /// service.settled().await?;
 /// assert!(service.dead_letters().await?.is_empty());
-/// # shared::Result::Ok(()) }).unwrap();
+/// # Ok::<(), shared::Error>(()) }).unwrap();
 /// ```
 #[derive(Debug)]
 pub struct TestService {

@@ -2,31 +2,30 @@
 
 pub use uuid::Uuid;
 
+use super::message::Message;
 use crate::db::{Args, Names, Row, Sql};
 pub use crate::entity::role::{DeletedAt, Version, WrittenAt};
 use crate::entity::value::{bind_text, bind_texts};
 use crate::entity::{ColumnType, EntityDef, EntityValue, Roles, Statements};
 use crate::error::Result;
 
-/// What a newtype is around: everything that can be stored. `This` is the type itself.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no column type",
-    label = "cannot be stored in a column",
-    note = "a newtype can be around a `Uuid`, a time, an `i16`, `i32`, `i64` or `f64`, a `bool`, a `String`, a `Vec<u8>`, a `Json`, and `Option` or `Phi` of these"
-)]
-pub trait Stored {
-    type This: EntityValue;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: EntityValue> Stored for T {
-    type This = T;
-}
-
-/// Proves what the derive promises about its statements: as many parameters as it binds. SQLite would take a
-/// missing one for NULL.
+/// Proves what the derive cannot see, or promises: no column has two kinds of NULL, and every statement has as many
+/// parameters as are bound. SQLite would take a missing one for NULL.
+///
+/// # Panics
+/// Otherwise: that ends the compilation.
 #[track_caller]
 pub const fn check_entity(def: &EntityDef) {
+    let mut i = 0;
+    while i < def.columns.len() {
+        if def.columns[i].shape.options > 1 {
+            let mut text = Message::new();
+            text.push_code(def.columns[i].field);
+            text.push(" is an `Option` in an `Option`: a column has one NULL, so they could not be told apart\nhelp: use one `Option`");
+            text.fail();
+        }
+        i += 1;
+    }
     let versioned = if def.roles.version.is_some() { 1 } else { 0 };
     let soft = if def.roles.deleted_at.is_some() { 1 } else { 0 };
     expect_parameters(def.sql.insert, def.columns.len());
@@ -79,6 +78,9 @@ const fn parameters(sql: &str) -> usize {
 }
 
 /// Whether a column can hold the ids that it refers to. `message` says which and why not.
+///
+/// # Panics
+/// Otherwise: that ends the compilation.
 #[track_caller]
 pub const fn check_reference(column: ColumnType, id: ColumnType, message: &'static str) {
     assert!(column.is(id), "{}", message);

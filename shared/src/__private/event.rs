@@ -27,7 +27,11 @@ impl<T: Serialize + DeserializeOwned> Wire for T {
     const CODEC: Codec<Self> = Codec::JSON;
 }
 
-/// For a type whose declaration was refused.
+/// What an event is known by whose declaration was refused.
+pub const NO_EVENT: &EventInfo =
+    &EventInfo { name: "", event_type: "", subject: "", version: 1, fields: &[], file: "", line: 0 };
+
+/// For an event whose declaration was refused.
 pub struct Refused<T>(PhantomData<T>);
 
 impl<T> Refused<T> {
@@ -129,7 +133,8 @@ impl<E, Whole: From<E>> MemberOf<Whole> for E {
 /// # Panics
 /// Otherwise: that ends the compilation.
 #[track_caller]
-pub const fn check_member(domain: &str, events: &[&EventInfo], index: usize) {
+pub const fn check_member<Set: EventSet>(domain: &str, index: usize) {
+    let events = Set::EVENTS;
     let member = events[index];
     if is_refused(member) {
         return;
@@ -150,10 +155,22 @@ pub const fn check_member(domain: &str, events: &[&EventInfo], index: usize) {
     while i < index {
         let other = events[i];
         if same(other.subject, member.subject) {
-            twice(other, member, "subject", member.subject, "one subject means one payload type; give one of them a subject of its own");
+            twice(
+                other,
+                member,
+                "subject",
+                member.subject,
+                "one subject means one payload type; give one of them a subject of its own",
+            );
         }
         if same(other.event_type, member.event_type) {
-            twice(other, member, "type name", member.event_type, "give one of them a name of its own: `#[event(type = \"…\")]`");
+            twice(
+                other,
+                member,
+                "type name",
+                member.event_type,
+                "give one of them a name of its own: `#[event(type = \"…\")]`",
+            );
         }
         i += 1;
     }

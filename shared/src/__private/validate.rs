@@ -5,6 +5,7 @@ use std::ops::{RangeFrom, RangeInclusive, RangeToInclusive};
 
 pub use regex::Regex;
 
+pub use crate::validate::rules::custom;
 use crate::validate::{Checker, Length, Nested, Ranged, Text, rules};
 
 /// The expression of a `pattern` rule.

@@ -26,7 +26,7 @@ use crate::event::{Draft, Outgoing, Publish};
 ///     .publish_raw("clinic.opened", "clinic.opened", &serde_json::json!({ "beds": 12 }))
 ///     .await?;
 /// println!("published {} as part of {}", receipt.event_id, receipt.correlation_id);
-/// # shared::Result::Ok(()) }).unwrap();
+/// # Ok::<(), shared::Error>(()) }).unwrap();
 /// ```
 #[derive(Clone)]
 pub struct Bus {

@@ -35,7 +35,7 @@ use crate::error::{Error, Result};
 /// let db = shared::Db::connect("sqlite::memory:").await?;
 /// db.ping().await?;
 /// # }
-/// # shared::Result::Ok(()) }).unwrap();
+/// # Ok::<(), shared::Error>(()) }).unwrap();
 /// ```
 #[derive(Clone)]
 pub struct Db {
@@ -153,7 +153,7 @@ impl Db {
     /// let answer = db.transaction(async |_tx| Ok(42)).await?;
     /// assert_eq!(answer, 42);
     /// # }
-    /// # shared::Result::Ok(()) }).unwrap();
+    /// # Ok::<(), shared::Error>(()) }).unwrap();
     /// ```
     ///
     /// # Errors

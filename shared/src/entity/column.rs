@@ -45,8 +45,12 @@ impl<E, T> Column<E, T> {
     }
 }
 
-impl<E, T: Comparable> Column<E, T> {
-    fn compare(self, comparison: Comparison, value: impl IntoValue<T>) -> Filter<E> {
+// the bounds are on the methods: there, and only there, the compiler prints their own messages
+impl<E, T> Column<E, T> {
+    fn compare(self, comparison: Comparison, value: impl IntoValue<T>) -> Filter<E>
+    where
+        T: Comparable,
+    {
         let value = value.into_value();
         Filter::new(match (value.is_null(), comparison) {
             (true, Comparison::Eq) => Node::Null { column: self.name, negated: false },
@@ -64,37 +68,58 @@ impl<E, T: Comparable> Column<E, T> {
     }
 
     /// Rows whose value is this one. `None` finds NULL.
-    pub fn eq(self, value: impl IntoValue<T>) -> Filter<E> {
+    pub fn eq(self, value: impl IntoValue<T>) -> Filter<E>
+    where
+        T: Comparable,
+    {
         self.compare(Comparison::Eq, value)
     }
 
     /// Rows whose value is another one, or NULL. `None` finds what is not NULL.
-    pub fn ne(self, value: impl IntoValue<T>) -> Filter<E> {
+    pub fn ne(self, value: impl IntoValue<T>) -> Filter<E>
+    where
+        T: Comparable,
+    {
         self.compare(Comparison::Ne, value)
     }
 
     /// Rows whose value is less.
-    pub fn lt(self, value: impl IntoValue<T>) -> Filter<E> {
+    pub fn lt(self, value: impl IntoValue<T>) -> Filter<E>
+    where
+        T: Comparable,
+    {
         self.compare(Comparison::Lt, value)
     }
 
     /// Rows whose value is less or equal.
-    pub fn le(self, value: impl IntoValue<T>) -> Filter<E> {
+    pub fn le(self, value: impl IntoValue<T>) -> Filter<E>
+    where
+        T: Comparable,
+    {
         self.compare(Comparison::Le, value)
     }
 
     /// Rows whose value is greater.
-    pub fn gt(self, value: impl IntoValue<T>) -> Filter<E> {
+    pub fn gt(self, value: impl IntoValue<T>) -> Filter<E>
+    where
+        T: Comparable,
+    {
         self.compare(Comparison::Gt, value)
     }
 
     /// Rows whose value is greater or equal.
-    pub fn ge(self, value: impl IntoValue<T>) -> Filter<E> {
+    pub fn ge(self, value: impl IntoValue<T>) -> Filter<E>
+    where
+        T: Comparable,
+    {
         self.compare(Comparison::Ge, value)
     }
 
     /// Rows whose value is one of these; none of them when there are none. `None` among them does not find NULL.
-    pub fn in_<V: IntoValue<T>>(self, values: impl IntoIterator<Item = V>) -> Filter<E> {
+    pub fn in_<V: IntoValue<T>>(self, values: impl IntoIterator<Item = V>) -> Filter<E>
+    where
+        T: Comparable,
+    {
         let values: Vec<T> = values.into_iter().map(V::into_value).filter(|value| !value.is_null()).collect();
         if values.is_empty() {
             return Filter::new(Node::Constant(false));
@@ -104,63 +129,81 @@ impl<E, T: Comparable> Column<E, T> {
 
     /// Smallest first, NULL last.
     #[must_use]
-    pub fn asc(self) -> Order<E> {
+    pub fn asc(self) -> Order<E>
+    where
+        T: Comparable,
+    {
         self.order(false)
     }
 
     /// Greatest first, NULL first.
     #[must_use]
-    pub fn desc(self) -> Order<E> {
+    pub fn desc(self) -> Order<E>
+    where
+        T: Comparable,
+    {
         self.order(true)
     }
 
-    fn order(self, descending: bool) -> Order<E> {
+    fn order(self, descending: bool) -> Order<E>
+    where
+        T: EntityValue,
+    {
         Order { by: OrderBy { column: self.name, descending, nullable: T::NULLABLE }, of: PhantomData }
     }
 }
 
 impl<E, T: EntityValue> Column<E, Option<T>> {
     /// Rows without a value.
-    #[must_use]
     pub fn is_null(self) -> Filter<E> {
         Filter::new(Node::Null { column: self.name, negated: false })
     }
 
     /// Rows with a value.
-    #[must_use]
     pub fn is_not_null(self) -> Filter<E> {
         Filter::new(Node::Null { column: self.name, negated: true })
     }
 }
 
 /// Upper and lower case differ, on both engines.
-impl<E, T: Searchable> Column<E, T> {
+impl<E, T> Column<E, T> {
     /// Rows whose text matches a pattern: `%` stands for any text, `_` for one character, and a backslash takes
     /// away the meaning of what follows it.
-    #[must_use]
-    pub fn like(self, pattern: &str) -> Filter<E> {
+    pub fn like(self, pattern: &str) -> Filter<E>
+    where
+        T: Searchable,
+    {
         self.matches(Pattern::parse(pattern))
     }
 
     /// Rows whose text starts like this. No character has a meaning of its own.
-    #[must_use]
-    pub fn starts_with(self, text: &str) -> Filter<E> {
+    pub fn starts_with(self, text: &str) -> Filter<E>
+    where
+        T: Searchable,
+    {
         self.matches(Pattern::new().text(text).any())
     }
 
     /// Rows whose text ends like this. No character has a meaning of its own.
-    #[must_use]
-    pub fn ends_with(self, text: &str) -> Filter<E> {
+    pub fn ends_with(self, text: &str) -> Filter<E>
+    where
+        T: Searchable,
+    {
         self.matches(Pattern::new().any().text(text))
     }
 
     /// Rows whose text has this in it. No character has a meaning of its own.
-    #[must_use]
-    pub fn contains(self, text: &str) -> Filter<E> {
+    pub fn contains(self, text: &str) -> Filter<E>
+    where
+        T: Searchable,
+    {
         self.matches(Pattern::new().any().text(text).any())
     }
 
-    fn matches(self, pattern: Pattern) -> Filter<E> {
+    fn matches(self, pattern: Pattern) -> Filter<E>
+    where
+        T: EntityValue,
+    {
         Filter::new(Node::Match { column: self.name, negated: false, nullable: T::NULLABLE, pattern })
     }
 }
@@ -239,24 +282,28 @@ impl<T> IntoValue<Option<Phi<T>>> for T {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoValue<String> for &str {
     fn into_value(self) -> String {
         self.to_owned()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoValue<Option<String>> for &str {
     fn into_value(self) -> Option<String> {
         Some(self.to_owned())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoValue<Phi<String>> for &str {
     fn into_value(self) -> Phi<String> {
         Phi::new(self.to_owned())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoValue<Option<Phi<String>>> for &str {
     fn into_value(self) -> Option<Phi<String>> {
         Some(Phi::new(self.to_owned()))

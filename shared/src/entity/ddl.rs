@@ -64,7 +64,7 @@ fn column_line(column: &ColumnDef, engine: Engine) -> String {
     let ty = column.shape.ty;
     // byte order, as SQLite has it: otherwise texts sort by the server's locale
     let collation = if engine == Engine::Postgres && ty == ColumnType::Text { " COLLATE \"C\"" } else { "" };
-    let null = if column.shape.nullable { "" } else { " NOT NULL" };
+    let null = if column.shape.is_nullable() { "" } else { " NOT NULL" };
     format!("\"{}\" {}{collation}{null}", column.name, ty.sql(engine))
 }
 

@@ -51,12 +51,20 @@ impl ColumnDef {
 pub struct Shape {
     /// Its type.
     pub ty: ColumnType,
-    /// Whether it may be NULL.
-    pub nullable: bool,
+    /// How many `Option`s are around its values.
+    pub options: u8,
     /// Whether its values are protected (`Phi`).
     pub protected: bool,
     /// The texts it may hold; empty when every value of its type is allowed.
     pub allowed: &'static [&'static str],
+}
+
+impl Shape {
+    /// Whether it may be NULL.
+    #[must_use]
+    pub const fn is_nullable(&self) -> bool {
+        self.options > 0
+    }
 }
 
 /// The columns with a meaning of their own, by name.

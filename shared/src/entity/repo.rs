@@ -5,7 +5,6 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::column::{Column, IntoValue};
 use super::filter::{Comparison, Filter, Node, SQLITE_MAX_LIST};
 use super::insert;
 use super::patch::{Assignments, EntityPatch, one_row};
@@ -118,7 +117,7 @@ impl<E: Entity> Repo<E> {
     ///
     /// # Errors
     /// [`Error::NotFound`]; those of the database.
-    pub async fn get(&self, id: impl IntoValue<E::Id>) -> Result<E> {
+    pub async fn get(&self, id: E::Id) -> Result<E> {
         self.find(id).await?.ok_or_else(|| self.not_found())
     }
 
@@ -126,8 +125,7 @@ impl<E: Entity> Repo<E> {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn find(&self, id: impl IntoValue<E::Id>) -> Result<Option<E>> {
-        let id = id.into_value();
+    pub async fn find(&self, id: E::Id) -> Result<Option<E>> {
         if self.with_deleted {
             return self.query().filter(Filter::new(id_is::<E>(id))).first().await;
         }
@@ -151,13 +149,11 @@ impl<E: Entity> Repo<E> {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn get_many<V: IntoValue<E::Id>>(&self, ids: impl IntoIterator<Item = V>) -> Result<Vec<E>> {
-        let ids: Vec<E::Id> = ids.into_iter().map(V::into_value).collect();
+    pub async fn get_many(&self, ids: &[E::Id]) -> Result<Vec<E>> {
         let mut found: HashMap<E::Id, E> = HashMap::with_capacity(ids.len());
         for chunk in ids.chunks(SQLITE_MAX_LIST) {
-            let column: Column<E, E::Id> = Column::new(E::DEF.roles.id);
-            let values: Arc<Vec<E::Id>> = Arc::new(chunk.to_vec());
-            let node = Node::In { column: column.name(), negated: false, nullable: false, values };
+            let column = E::DEF.roles.id;
+            let node = Node::In { column, negated: false, nullable: false, values: Arc::new(chunk.to_vec()) };
             let mut rows = self.rows();
             rows.and(node);
             let (sql, args) = rows.select(self.executor.engine(), &[], None);
@@ -173,8 +169,7 @@ impl<E: Entity> Repo<E> {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn exists(&self, id: impl IntoValue<E::Id>) -> Result<bool> {
-        let id = id.into_value();
+    pub async fn exists(&self, id: E::Id) -> Result<bool> {
         if self.with_deleted {
             return self.query().filter(Filter::new(id_is::<E>(id))).exists().await;
         }
@@ -267,8 +262,8 @@ impl<E: Entity> Repo<E> {
     ///
     /// # Errors
     /// As [`delete`](Self::delete), without [`Error::Stale`].
-    pub async fn delete_by_id(&self, id: impl IntoValue<E::Id>) -> Result<()> {
-        let args = self.deletion(&id.into_value(), None);
+    pub async fn delete_by_id(&self, id: E::Id) -> Result<()> {
+        let args = self.deletion(&id, None);
         match self.executor.execute(self.text(E::DEF.sql.delete_by_id), args, Some(&E::DEF.names)).await? {
             0 => Err(self.not_found()),
             _ => Ok(()),
@@ -304,7 +299,7 @@ impl<E: Entity> Repo<E> {
     /// # Errors
     /// [`Error::NotFound`] when no deleted row has this id; [`Error::Unique`] when its place was taken meanwhile;
     /// [`Error::Usage`] when the entity has no `deleted_at`; those of the database.
-    pub async fn restore(&self, id: impl IntoValue<E::Id>) -> Result<E> {
+    pub async fn restore(&self, id: E::Id) -> Result<E> {
         let Some(sql) = E::DEF.sql.restore else {
             let why = format!("`{}` rows are deleted for good; a `#[entity(deleted_at)]` column keeps them", E::DEF.name);
             return Err(Error::Usage(why.into()));
@@ -313,7 +308,7 @@ impl<E: Entity> Repo<E> {
         if E::DEF.roles.updated_at.is_some() {
             crate::time::now().bind(&mut args);
         }
-        id.into_value().bind(&mut args);
+        id.bind(&mut args);
         let row = self.executor.fetch_optional(Access::Write, self.text(sql), args, Some(&E::DEF.names)).await?;
         row.as_ref().map_or_else(|| Err(self.not_found()), read)
     }

@@ -44,15 +44,17 @@ use crate::phi::Phi;
 pub trait EntityValue: Clone + fmt::Debug + Send + Sync + 'static {
     /// The column's type.
     const TYPE: ColumnType;
+    /// How many `Option`s there are around the value. A column has one NULL, so more than one is refused.
+    const OPTIONS: u8 = 0;
     /// Whether the column may be NULL.
-    const NULLABLE: bool = false;
+    const NULLABLE: bool = Self::OPTIONS > 0;
     /// Whether the value is protected (`Phi`).
     const PROTECTED: bool = false;
     /// The texts that the column may hold; empty when every value of its type is allowed.
     const ALLOWED: &'static [&'static str] = &[];
     /// All of it in one place.
     const SHAPE: Shape =
-        Shape { ty: Self::TYPE, nullable: Self::NULLABLE, protected: Self::PROTECTED, allowed: Self::ALLOWED };
+        Shape { ty: Self::TYPE, options: Self::OPTIONS, protected: Self::PROTECTED, allowed: Self::ALLOWED };
 
     /// Adds the value, or NULL, to the arguments of a statement.
     fn bind_option(value: Option<&Self>, args: &mut Args);
@@ -325,10 +327,7 @@ impl Comparable for Vec<u8> {}
 
 impl<T: EntityValue> EntityValue for Option<T> {
     const TYPE: ColumnType = T::TYPE;
-    const NULLABLE: bool = {
-        assert!(!T::NULLABLE, "an `Option` in an `Option` cannot be stored: a column has one NULL");
-        true
-    };
+    const OPTIONS: u8 = T::OPTIONS + 1;
     const PROTECTED: bool = T::PROTECTED;
     const ALLOWED: &'static [&'static str] = T::ALLOWED;
 
@@ -357,7 +356,7 @@ impl<T: Searchable> Searchable for Option<T> {}
 
 impl<T: EntityValue> EntityValue for Phi<T> {
     const TYPE: ColumnType = T::TYPE;
-    const NULLABLE: bool = T::NULLABLE;
+    const OPTIONS: u8 = T::OPTIONS;
     const PROTECTED: bool = true;
     const ALLOWED: &'static [&'static str] = T::ALLOWED;
 
@@ -403,7 +402,7 @@ mod tests {
     fn wrappers_keep_the_shape_of_what_they_wrap() {
         let shape = <Option<Phi<String>> as EntityValue>::SHAPE;
         assert_eq!(shape.ty, ColumnType::Text);
-        assert!(shape.nullable && shape.protected);
+        assert!(shape.is_nullable() && shape.protected);
         assert!(!<Phi<i64> as EntityValue>::NULLABLE);
     }
 
