@@ -82,25 +82,15 @@ fn janitor() -> &'static Janitor {
             .process_group(0)
             .spawn()
             .expect("`sh` starts");
-        Janitor {
-            root,
-            pipe,
-            _shell: shell,
-        }
+        Janitor { root, pipe, _shell: shell }
     })
 }
 
 fn create_root() -> PathBuf {
     // Canonical, because the path is also read by servers that run in another directory.
-    let parent = env::temp_dir()
-        .canonicalize()
-        .expect("the directory for temporary files exists");
+    let parent = env::temp_dir().canonicalize().expect("the directory for temporary files exists");
     loop {
-        let root = parent.join(format!(
-            "shared-tests.{}.{:08x}",
-            process::id(),
-            fastrand::u32(..)
-        ));
+        let root = parent.join(format!("shared-tests.{}.{:08x}", process::id(), fastrand::u32(..)));
         match fs::create_dir(&root) {
             Ok(()) => {
                 let pids = root.join("pids");
@@ -108,15 +98,11 @@ fn create_root() -> PathBuf {
                 // Servers run as another user than root: they must pass through the one and
                 // register in the other.
                 fs::set_permissions(&root, fs::Permissions::from_mode(0o711)).expect("permissions");
-                fs::set_permissions(&pids, fs::Permissions::from_mode(0o1777))
-                    .expect("permissions");
+                fs::set_permissions(&pids, fs::Permissions::from_mode(0o1777)).expect("permissions");
                 return root;
             }
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
-            Err(error) => panic!(
-                "cannot create a directory in `{}`: {error}",
-                parent.display()
-            ),
+            Err(error) => panic!("cannot create a directory in `{}`: {error}", parent.display()),
         }
     }
 }
@@ -133,10 +119,7 @@ pub(crate) fn pids() -> PathBuf {
 
 /// The writing end of the janitor's pipe, to be the standard input of a wrapped program.
 pub(crate) fn pipe_end() -> PipeWriter {
-    janitor()
-        .pipe
-        .try_clone()
-        .expect("a copy of the janitor's pipe")
+    janitor().pipe.try_clone().expect("a copy of the janitor's pipe")
 }
 
 /// Whether a wrapped program has registered. A stop before that would freeze the pipe in its hands.

@@ -84,12 +84,7 @@ impl NatsOptions {
             let port = free_port();
             let process = self.launch(&files, port);
             if ready(&process, port).await {
-                return Nats {
-                    process,
-                    options: self,
-                    port,
-                    files,
-                };
+                return Nats { process, options: self, port, files };
             }
         }
         panic!("five ports in a row were taken by others while nats-server started")
@@ -97,19 +92,10 @@ impl NatsOptions {
 
     fn launch(&self, files: &Scratch, port: u16) -> Process {
         let mut launch = Process::command(binary())
-            .args([
-                "--addr",
-                "127.0.0.1",
-                "--port",
-                &port.to_string(),
-                "--config",
-            ])
+            .args(["--addr", "127.0.0.1", "--port", &port.to_string(), "--config"])
             .arg(files.join("nats.conf"));
         if !self.without_jetstream {
-            launch = launch
-                .arg("--jetstream")
-                .arg("--store_dir")
-                .arg(self.store_in(files));
+            launch = launch.arg("--jetstream").arg("--store_dir").arg(self.store_in(files));
         }
         if let Some((name, password)) = &self.user {
             launch = launch.args(["--user", name, "--pass", password]);
@@ -187,11 +173,7 @@ impl Nats {
             self.process.ended(Duration::from_secs(30)).await;
         }
         self.process = self.options.launch(&self.files, self.port);
-        assert!(
-            ready(&self.process, self.port).await,
-            "port {} was taken while nats-server was down",
-            self.port
-        );
+        assert!(ready(&self.process, self.port).await, "port {} was taken while nats-server was down", self.port);
     }
 
     /// SIGSTOP: connections stay open and nobody answers. Returns when it is frozen.
@@ -215,10 +197,7 @@ async fn ready(process: &Process, port: u16) -> bool {
         let greeting = greeting(port).await.map_err(|error| error.to_string());
         match greeting {
             Ok(line) if line.starts_with("INFO ") => Ok(false),
-            other => Err(format!(
-                "{other:?}; nats-server has logged:\n{}",
-                process.tail()
-            )),
+            other => Err(format!("{other:?}; nats-server has logged:\n{}", process.tail())),
         }
     })
     .await;
@@ -232,9 +211,7 @@ async fn ready(process: &Process, port: u16) -> bool {
 
 async fn greeting(port: u16) -> std::io::Result<String> {
     let mut line = String::new();
-    BufReader::new(TcpStream::connect(("127.0.0.1", port)).await?)
-        .read_line(&mut line)
-        .await?;
+    BufReader::new(TcpStream::connect(("127.0.0.1", port)).await?).read_line(&mut line).await?;
     Ok(line)
 }
 
@@ -246,20 +223,14 @@ fn binary() -> &'static Path {
                 Some(text) if version(&text).is_some_and(|version| version >= OLDEST) => {
                     return Ok(candidate);
                 }
-                Some(text) => {
-                    refused += &format!("; `{}` is too old ({text})", candidate.display())
-                }
+                Some(text) => refused += &format!("; `{}` is too old ({text})", candidate.display()),
                 None => refused += &format!("; `{}` does not run", candidate.display()),
             }
         }
         let (major, minor) = OLDEST;
-        Err(format!(
-            "no nats-server of version {major}.{minor} or later{refused}: {INSTALL}"
-        ))
+        Err(format!("no nats-server of version {major}.{minor} or later{refused}: {INSTALL}"))
     });
-    BINARY
-        .as_ref()
-        .unwrap_or_else(|message| panic!("{message}"))
+    BINARY.as_ref().unwrap_or_else(|message| panic!("{message}"))
 }
 
 /// Where a server may lie. A choice by hand is the only candidate: another server than the chosen
@@ -269,10 +240,7 @@ fn candidates() -> Vec<PathBuf> {
         return vec![chosen.into()];
     }
     let unpacked = target::unpacked("nats-server");
-    unpacked
-        .into_iter()
-        .chain(target::in_path("nats-server"))
-        .collect()
+    unpacked.into_iter().chain(target::in_path("nats-server")).collect()
 }
 
 /// From `nats-server: v2.15.1`.

@@ -23,9 +23,7 @@ static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
 #[must_use]
 pub fn free_port() -> u16 {
     let end = outgoing_range_start().clamp(11_000, 40_000);
-    let mut given = GIVEN
-        .lock()
-        .expect("nothing panics while it holds the list of ports");
+    let mut given = GIVEN.lock().expect("nothing panics while it holds the list of ports");
     for _ in 0..1_000 {
         let port = fastrand::u16(10_000..end);
         if !given.contains(&port) && TcpListener::bind(("127.0.0.1", port)).is_ok() {

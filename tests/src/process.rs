@@ -42,15 +42,13 @@ impl Launch {
 
     /// Adds arguments.
     pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
-        self.args
-            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
     /// Sets an environment variable; the others are inherited.
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.envs
-            .push((name.as_ref().to_owned(), Some(value.as_ref().to_owned())));
+        self.envs.push((name.as_ref().to_owned(), Some(value.as_ref().to_owned())));
         self
     }
 
@@ -86,11 +84,8 @@ impl Launch {
     /// When `sh` cannot be started.
     #[must_use]
     pub fn start(self) -> Process {
-        let name = Path::new(&self.program)
-            .file_name()
-            .unwrap_or(&self.program)
-            .to_string_lossy()
-            .replace(['/', ' '], "_");
+        let name =
+            Path::new(&self.program).file_name().unwrap_or(&self.program).to_string_lossy().replace(['/', ' '], "_");
         let output = Scratch::new(&name);
         let file = |name| File::create(output.join(name)).expect("a file for captured output");
         let mut command = Command::new("sh");
@@ -116,15 +111,8 @@ impl Launch {
         if let Some(User { uid, gid }) = self.user {
             command.uid(uid).gid(gid);
         }
-        let child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start `sh` for `{name}`: {error}"));
-        let process = Process {
-            name,
-            pid: child.id(),
-            child: Mutex::new(child),
-            output,
-        };
+        let child = command.spawn().unwrap_or_else(|error| panic!("cannot start `sh` for `{name}`: {error}"));
+        let process = Process { name, pid: child.id(), child: Mutex::new(child), output };
         assert!(
             soon(|| janitor::registered(process.pid) || process.status().is_some()),
             "`sh` did not start `{}`",
@@ -167,10 +155,7 @@ impl Process {
     /// How it ended, or `None` while it runs.
     #[must_use]
     pub fn status(&self) -> Option<ExitStatus> {
-        let mut child = self
-            .child
-            .lock()
-            .expect("nothing panics while it holds the child");
+        let mut child = self.child.lock().expect("nothing panics while it holds the child");
         let status = child.try_wait().expect("the child can be waited for");
         if status.is_some() {
             janitor::forget(self.pid);
@@ -224,10 +209,7 @@ impl Process {
 
     /// `kill -9`: returns how it ended when it is gone, or how it had ended before.
     pub fn kill(&self) -> ExitStatus {
-        let mut child = self
-            .child
-            .lock()
-            .expect("nothing panics while it holds the child");
+        let mut child = self.child.lock().expect("nothing panics while it holds the child");
         // Without effect on a child that has already been waited for.
         let _ = child.kill();
         let status = child.wait().expect("the child can be waited for");
@@ -255,9 +237,7 @@ impl Process {
 
     /// The last lines of each output, for messages.
     pub(crate) fn tail(&self) -> String {
-        [self.stdout(), self.stderr()]
-            .map(|text| last_lines(&text, 20))
-            .concat()
+        [self.stdout(), self.stderr()].map(|text| last_lines(&text, 20)).concat()
     }
 
     fn read(&self, file: &str) -> String {
@@ -274,8 +254,5 @@ impl Drop for Process {
 
 fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(count)..]
-        .iter()
-        .flat_map(|line| [line, "\n"])
-        .collect()
+    lines[lines.len().saturating_sub(count)..].iter().flat_map(|line| [line, "\n"]).collect()
 }

@@ -43,21 +43,12 @@ impl Proxy {
     /// # Panics
     /// When it cannot listen.
     pub async fn start(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .expect("the proxy can listen");
-        let address = listener
-            .local_addr()
-            .expect("a listening socket has an address");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("the proxy can listen");
+        let address = listener.local_addr().expect("a listening socket has an address");
         let (link, watched) = watch::channel(Link::default());
         let accepted = Arc::new(AtomicUsize::new(0));
         let task = tokio::spawn(accept(listener, server, watched, Arc::clone(&accepted)));
-        Self {
-            address,
-            link,
-            accepted,
-            task,
-        }
+        Self { address, link, accepted, task }
     }
 
     /// Where clients connect to.
@@ -110,12 +101,7 @@ impl Proxy {
 
     /// Ends [`cut`](Self::cut), [`blackhole`](Self::blackhole) and [`latency`](Self::latency).
     pub fn heal(&self) {
-        self.link.send_modify(|link| {
-            *link = Link {
-                severed: link.severed,
-                ..Link::default()
-            }
-        });
+        self.link.send_modify(|link| *link = Link { severed: link.severed, ..Link::default() });
     }
 }
 
@@ -125,12 +111,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    server: SocketAddr,
-    link: watch::Receiver<Link>,
-    accepted: Arc<AtomicUsize>,
-) {
+async fn accept(listener: TcpListener, server: SocketAddr, link: watch::Receiver<Link>, accepted: Arc<AtomicUsize>) {
     let mut connections = JoinSet::new();
     loop {
         // An error here concerns one connection only.
@@ -175,17 +156,10 @@ async fn exchange(client: &mut TcpStream, server: &mut TcpStream, link: &watch::
     let (client_reads, client_writes) = client.split();
     let (server_reads, server_writes) = server.split();
     // An error in one direction means that both ends are of no use any more.
-    let _ = tokio::try_join!(
-        pump(client_reads, server_writes, link),
-        pump(server_reads, client_writes, link)
-    );
+    let _ = tokio::try_join!(pump(client_reads, server_writes, link), pump(server_reads, client_writes, link));
 }
 
-async fn pump(
-    mut from: ReadHalf<'_>,
-    mut to: WriteHalf<'_>,
-    link: &watch::Receiver<Link>,
-) -> io::Result<()> {
+async fn pump(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, link: &watch::Receiver<Link>) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let length = from.read(&mut buffer).await?;
@@ -219,9 +193,6 @@ mod tests {
         let proxy = Proxy::start(([127, 0, 0, 1], 9).into()).await;
         let own = proxy.address();
         assert_eq!(proxy.url("nats://127.0.0.1:4222"), format!("nats://{own}"));
-        assert_eq!(
-            proxy.url("postgres://a:b%40c@db:5432/x?y=z"),
-            format!("postgres://a:b%40c@{own}/x?y=z")
-        );
+        assert_eq!(proxy.url("postgres://a:b%40c@db:5432/x?y=z"), format!("postgres://a:b%40c@{own}/x?y=z"));
     }
 }

@@ -22,8 +22,7 @@ impl Scratch {
     pub fn new(name: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let path = janitor::root().join(format!("{name}.{}", NEXT.fetch_add(1, Ordering::Relaxed)));
-        fs::create_dir(&path)
-            .unwrap_or_else(|error| panic!("cannot create `{}`: {error}", path.display()));
+        fs::create_dir(&path).unwrap_or_else(|error| panic!("cannot create `{}`: {error}", path.display()));
         Self { path }
     }
 

@@ -65,19 +65,14 @@ pub(crate) fn stat(pid: u32) -> Option<Stat> {
     let mut fields = text.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?;
     let parent = fields.next()?.parse().ok()?;
-    Some(Stat {
-        parent,
-        stopped: matches!(state, "T" | "t"),
-        dead: matches!(state, "Z" | "X"),
-    })
+    Some(Stat { parent, stopped: matches!(state, "T" | "t"), dead: matches!(state, "Z" | "X") })
 }
 
 /// The living children of a process.
 pub(crate) fn children(parent: u32) -> Vec<u32> {
     let entries = fs::read_dir("/proc").expect("`/proc` can be read");
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| stat(*pid).is_some_and(|it| it.parent == parent && !it.dead))
-        .collect()
+    pids.filter(|pid| stat(*pid).is_some_and(|it| it.parent == parent && !it.dead)).collect()
 }
 
 /// Waits until none of the processes is alive; whether that happened in time.

@@ -59,9 +59,5 @@ pub fn eventually<T, E: Display, Tried: Future<Output = Result<T, E>>>(
 /// # Errors
 /// When the two differ.
 pub fn equal<A: PartialEq<B> + Debug, B: Debug>(seen: A, expected: B) -> Result<(), String> {
-    if seen == expected {
-        Ok(())
-    } else {
-        Err(format!("{seen:?}, expected {expected:?}"))
-    }
+    if seen == expected { Ok(()) } else { Err(format!("{seen:?}, expected {expected:?}")) }
 }

@@ -25,20 +25,13 @@ fn shell(script: &str) -> Process {
 
 /// The message with which a task panicked.
 async fn panic_of(task: impl Future<Output = ()> + Send + 'static) -> String {
-    let panic = tokio::spawn(task)
-        .await
-        .expect_err("the task panics")
-        .into_panic();
-    *panic
-        .downcast::<String>()
-        .expect("a panic with a formatted message")
+    let panic = tokio::spawn(task).await.expect_err("the task panics").into_panic();
+    *panic.downcast::<String>().expect("a panic with a formatted message")
 }
 
 fn alive(pid: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    status
-        .lines()
-        .any(|line| line.starts_with("State:") && !line.contains('Z') && !line.contains('X'))
+    status.lines().any(|line| line.starts_with("State:") && !line.contains('Z') && !line.contains('X'))
 }
 
 /// Set in the environment of a test binary that a test of this one started.

@@ -9,10 +9,7 @@ use crate::{LONG, alive, panic_of, shell};
 #[tokio::test]
 async fn output_and_status_are_kept_and_input_is_empty() {
     let process = Process::command("sh")
-        .args([
-            "-c",
-            "cat; echo \"out $VALUE in $PWD\"; echo err >&2; exit 3",
-        ])
+        .args(["-c", "cat; echo \"out $VALUE in $PWD\"; echo err >&2; exit 3"])
         .env("VALUE", "one two")
         .directory("/")
         .start();
@@ -24,9 +21,7 @@ async fn output_and_status_are_kept_and_input_is_empty() {
 
 #[tokio::test]
 async fn arguments_arrive_as_they_were_given() {
-    let process = Process::command("printf")
-        .args(["<%s>", "a b", "$HOME", "'", "", "-n", "*"])
-        .start();
+    let process = Process::command("printf").args(["<%s>", "a b", "$HOME", "'", "", "-n", "*"]).start();
     assert!(process.ended(LONG).await.success());
     assert_eq!(process.stdout(), "<a b><$HOME><'><><-n><*>");
 }
@@ -35,11 +30,7 @@ async fn arguments_arrive_as_they_were_given() {
 async fn a_program_that_does_not_exist_ends_with_the_reason() {
     let process = Process::command("/no/such/program").start();
     assert_eq!(process.ended(LONG).await.code(), Some(127));
-    assert!(
-        process.stderr().contains("/no/such/program"),
-        "{}",
-        process.stderr()
-    );
+    assert!(process.stderr().contains("/no/such/program"), "{}", process.stderr());
 }
 
 #[tokio::test]
@@ -72,16 +63,11 @@ async fn signals_arrive_and_a_stopped_process_handles_them_after_it_goes_on() {
 
 #[tokio::test]
 async fn a_killed_process_ends_without_a_word() {
-    let process =
-        shell("trap 'echo never' TERM INT EXIT; echo ready; while :; do sleep 0.01; done");
+    let process = shell("trap 'echo never' TERM INT EXIT; echo ready; while :; do sleep 0.01; done");
     eventually(LONG, async || equal(process.stdout(), "ready\n")).await;
     assert!(!process.kill().success());
     assert_eq!(process.stdout(), "ready\n");
-    assert!(
-        process
-            .status()
-            .is_some_and(|status| status.code().is_none())
-    );
+    assert!(process.status().is_some_and(|status| status.code().is_none()));
 }
 
 #[tokio::test]

@@ -11,9 +11,7 @@ use crate::{A_WHILE, LONG};
 
 /// A server that sends back every byte; it ends with the test's runtime.
 async fn echo() -> TcpListener {
-    TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("the server can listen")
+    TcpListener::bind("127.0.0.1:0").await.expect("the server can listen")
 }
 
 fn answer_all(listener: TcpListener) {
@@ -43,9 +41,7 @@ async fn round_trip(stream: &mut TcpStream) -> std::io::Result<()> {
 }
 
 async fn connect(proxy: &Proxy) -> TcpStream {
-    TcpStream::connect(proxy.address())
-        .await
-        .expect("the proxy accepts")
+    TcpStream::connect(proxy.address()).await.expect("the proxy accepts")
 }
 
 #[tokio::test]
@@ -72,19 +68,12 @@ async fn a_cut_resets_old_and_new_connections_until_it_is_healed() {
     let mut old = connect(&proxy).await;
     round_trip(&mut old).await.expect("the link works");
     proxy.cut();
-    let error = old
-        .read(&mut [0])
-        .await
-        .expect_err("the connection is reset");
+    let error = old.read(&mut [0]).await.expect_err("the connection is reset");
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     let mut new = connect(&proxy).await;
-    round_trip(&mut new)
-        .await
-        .expect_err("new connections are reset");
+    round_trip(&mut new).await.expect_err("new connections are reset");
     proxy.heal();
-    round_trip(&mut connect(&proxy).await)
-        .await
-        .expect("the link works again");
+    round_trip(&mut connect(&proxy).await).await.expect("the link works again");
 }
 
 #[tokio::test]
@@ -95,21 +84,13 @@ async fn a_black_hole_holds_bytes_back_until_it_is_healed() {
     proxy.blackhole();
     let mut new = connect(&proxy).await;
     for stream in [&mut old, &mut new] {
-        stream
-            .write_all(b"hello")
-            .await
-            .expect("the kernel takes it");
-        timeout(A_WHILE, stream.read(&mut [0]))
-            .await
-            .expect_err("nothing comes back");
+        stream.write_all(b"hello").await.expect("the kernel takes it");
+        timeout(A_WHILE, stream.read(&mut [0])).await.expect_err("nothing comes back");
     }
     proxy.heal();
     for stream in [&mut old, &mut new] {
         let mut answer = [0; 5];
-        timeout(LONG, stream.read_exact(&mut answer))
-            .await
-            .expect("in time")
-            .expect("what was sent arrives");
+        timeout(LONG, stream.read_exact(&mut answer)).await.expect("in time").expect("what was sent arrives");
         assert_eq!(&answer, b"hello");
     }
 }
@@ -123,21 +104,11 @@ async fn a_half_open_connection_is_silent_for_the_client_and_over_for_the_server
     client.write_all(b"x").await.expect("sent");
     server.read_exact(&mut [0]).await.expect("the link works");
     proxy.half_open();
-    server
-        .read(&mut [0])
-        .await
-        .expect_err("the server sees a reset");
-    client
-        .write_all(b"x")
-        .await
-        .expect("the client notices nothing");
-    timeout(A_WHILE, client.read(&mut [0]))
-        .await
-        .expect_err("the client hears nothing");
+    server.read(&mut [0]).await.expect_err("the server sees a reset");
+    client.write_all(b"x").await.expect("the client notices nothing");
+    timeout(A_WHILE, client.read(&mut [0])).await.expect_err("the client hears nothing");
     answer_all(listener);
-    round_trip(&mut connect(&proxy).await)
-        .await
-        .expect("new connections work");
+    round_trip(&mut connect(&proxy).await).await.expect("new connections work");
 }
 
 #[tokio::test]
@@ -152,11 +123,6 @@ async fn latency_lets_later_bytes_of_others_overtake() {
     let mut fast = TcpStream::connect(address).await.expect("connected");
     let (mut from_fast, _) = listener.accept().await.expect("connected");
     fast.write_all(b"fast").await.expect("sent");
-    from_fast
-        .read_exact(&mut [0; 4])
-        .await
-        .expect("the direct way is quick");
-    timeout(A_WHILE, from_slow.read(&mut [0; 4]))
-        .await
-        .expect_err("the slow way is not");
+    from_fast.read_exact(&mut [0; 4]).await.expect("the direct way is quick");
+    timeout(A_WHILE, from_slow.read(&mut [0; 4])).await.expect_err("the slow way is not");
 }

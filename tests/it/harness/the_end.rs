@@ -16,13 +16,9 @@ async fn start_everything() -> impl Sized {
     let postgres = Postgres::start().await;
     let shared = Postgres::shared().await;
     shared.database().await;
-    let mut connection = PgConnection::connect(&postgres.url())
-        .await
-        .expect("Postgres lets us in");
-    let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
-        .fetch_one(&mut connection)
-        .await
-        .expect("an answer");
+    let mut connection = PgConnection::connect(&postgres.url()).await.expect("Postgres lets us in");
+    let backend: i32 =
+        sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await.expect("an answer");
     println!("pid {backend}");
     postgres.stop();
     let nats = Nats::start().await;
@@ -32,29 +28,16 @@ async fn start_everything() -> impl Sized {
     for pid in pids {
         println!("pid {}", pid.expect("an entry").file_name().display());
     }
-    println!(
-        "root {}",
-        scratch.path().parent().expect("a parent").display()
-    );
+    println!("root {}", scratch.path().parent().expect("a parent").display());
     println!("complete");
     (scratch, postgres, connection, nats, stopped)
 }
 
 /// Waits until nothing is left of what the other process said it had started.
 async fn nothing_is_left(output: &str) {
-    let pids: Vec<u32> = output
-        .lines()
-        .filter_map(|line| line.strip_prefix("pid ")?.parse().ok())
-        .collect();
-    assert_eq!(
-        pids.len(),
-        5,
-        "two Postgres, a backend, NATS and a shell: {output}"
-    );
-    let root = output
-        .lines()
-        .find_map(|line| line.strip_prefix("root "))
-        .expect("it says where its files are");
+    let pids: Vec<u32> = output.lines().filter_map(|line| line.strip_prefix("pid ")?.parse().ok()).collect();
+    assert_eq!(pids.len(), 5, "two Postgres, a backend, NATS and a shell: {output}");
+    let root = output.lines().find_map(|line| line.strip_prefix("root ")).expect("it says where its files are");
     eventually(LONG, async || {
         let living: Vec<&u32> = pids.iter().filter(|pid| alive(**pid)).collect();
         equal((living, Path::new(root).exists()), (vec![], false))
@@ -68,19 +51,8 @@ async fn a_killed_test_binary_leaves_no_server_and_no_file_behind() {
         let _everything = start_everything().await;
         std::future::pending::<()>().await;
     }
-    let victim = play(
-        "victim",
-        "the_end::a_killed_test_binary_leaves_no_server_and_no_file_behind",
-    )
-    .start();
-    eventually(LONG, async || {
-        victim
-            .stdout()
-            .contains("complete")
-            .then_some(())
-            .ok_or(victim.log())
-    })
-    .await;
+    let victim = play("victim", "the_end::a_killed_test_binary_leaves_no_server_and_no_file_behind").start();
+    eventually(LONG, async || victim.stdout().contains("complete").then_some(()).ok_or(victim.log())).await;
     victim.kill();
     nothing_is_left(&victim.stdout()).await;
 }
@@ -92,11 +64,7 @@ async fn a_finished_test_binary_leaves_no_server_and_no_file_behind() {
         std::mem::forget(start_everything().await);
         return;
     }
-    let finished = play(
-        "finished",
-        "the_end::a_finished_test_binary_leaves_no_server_and_no_file_behind",
-    )
-    .start();
+    let finished = play("finished", "the_end::a_finished_test_binary_leaves_no_server_and_no_file_behind").start();
     assert!(finished.ended(LONG).await.success(), "{}", finished.log());
     nothing_is_left(&finished.stdout()).await;
 }

@@ -23,12 +23,8 @@ use crate::wait::eventually;
 const START_WITHIN: Duration = Duration::from_secs(60);
 
 /// For servers whose data nobody misses: commits that do not wait for the disk, and smaller files.
-const FAST: &[(&str, &str)] = &[
-    ("fsync", "off"),
-    ("full_page_writes", "off"),
-    ("wal_level", "minimal"),
-    ("max_wal_senders", "0"),
-];
+const FAST: &[(&str, &str)] =
+    &[("fsync", "off"), ("full_page_writes", "off"), ("wal_level", "minimal"), ("max_wal_senders", "0")];
 
 /// A Postgres server of its own: a child process on a free port, its data in a temporary directory.
 ///
@@ -71,21 +67,13 @@ impl Postgres {
     /// # Panics
     /// As [`start`](Self::start).
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
-        let settings: Vec<_> = settings
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
+        let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let data = template::fresh_data().await;
         for _ in 0..5 {
             let port = free_port();
             let process = launch(data.path(), port, &settings);
             if ready(&process, port).await {
-                return Self {
-                    process,
-                    settings,
-                    port,
-                    data,
-                };
+                return Self { process, settings, port, data };
             }
         }
         panic!("five ports in a row were taken by others while Postgres started")
@@ -116,14 +104,10 @@ impl Postgres {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let create = format!("CREATE DATABASE {name} TEMPLATE template0");
-        let mut connection = connect(self.port)
-            .await
-            .unwrap_or_else(|error| panic!("Postgres does not answer: {error}"));
+        let mut connection =
+            connect(self.port).await.unwrap_or_else(|error| panic!("Postgres does not answer: {error}"));
         // The statement holds nothing but a counter.
-        if let Err(error) = sqlx::query(AssertSqlSafe(create))
-            .execute(&mut connection)
-            .await
-        {
+        if let Err(error) = sqlx::query(AssertSqlSafe(create)).execute(&mut connection).await {
             panic!("cannot create a database: {error}")
         }
         let _ = connection.close().await;
@@ -139,12 +123,7 @@ impl Postgres {
     /// The URL of a database, whether it exists or not.
     #[must_use]
     pub fn url_of(&self, database: &str) -> String {
-        format!(
-            "postgres://{}:{}@{}/{database}",
-            Self::USER,
-            Self::PASSWORD,
-            self.address()
-        )
+        format!("postgres://{}:{}@{}/{database}", Self::USER, Self::PASSWORD, self.address())
     }
 
     /// Where it listens.
@@ -190,11 +169,7 @@ impl Postgres {
             self.end(Signal::Int).await;
         }
         self.process = launch(self.data.path(), self.port, &self.settings);
-        assert!(
-            ready(&self.process, self.port).await,
-            "port {} was taken while Postgres was down",
-            self.port
-        );
+        assert!(ready(&self.process, self.port).await, "port {} was taken while Postgres was down", self.port);
     }
 
     /// SIGSTOP for the server and its backends: connections stay open and nobody answers. Returns
@@ -278,11 +253,7 @@ async fn ready(process: &Process, port: u16) -> bool {
             return Ok(true);
         }
         match connect(port).await {
-            Ok(connection) => connection
-                .close()
-                .await
-                .map(|()| false)
-                .map_err(|error| error.to_string()),
+            Ok(connection) => connection.close().await.map(|()| false).map_err(|error| error.to_string()),
             Err(error) => Err(format!("{error}; Postgres has logged:\n{}", process.tail())),
         }
     })

@@ -23,9 +23,7 @@ pub(super) async fn fresh_data() -> Scratch {
     let template = template().await;
     let scratch = Scratch::new("postgres");
     let data = scratch.join("data");
-    spawn_blocking(move || copy(&template, &data, user))
-        .await
-        .expect("the copy is awaited");
+    spawn_blocking(move || copy(&template, &data, user)).await.expect("the copy is awaited");
     give(scratch.path(), user);
     scratch
 }
@@ -43,9 +41,7 @@ async fn template() -> PathBuf {
             let lock = File::create(finished.with_added_extension("lock")).expect("a lock file");
             // Held until the end of this function, or of this process.
             let lock = spawn_blocking(move || lock.lock().map(|()| lock)).await;
-            let _lock = lock
-                .expect("the lock is awaited")
-                .expect("the file can be locked");
+            let _lock = lock.expect("the lock is awaited").expect("the file can be locked");
             if !finished.exists() {
                 let fresh = initdb().await;
                 let unfinished = finished.with_added_extension("unfinished");
@@ -69,14 +65,7 @@ async fn initdb() -> Scratch {
     let process = Process::command(installation().program("initdb"))
         .arg("-D")
         .arg(scratch.join("data"))
-        .args([
-            "-U",
-            Postgres::USER,
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-            "--locale=C",
-            "--no-sync",
-        ])
+        .args(["-U", Postgres::USER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"])
         .arg("--pwfile")
         .arg(&password)
         .directory("/")
@@ -84,11 +73,7 @@ async fn initdb() -> Scratch {
         .user(installation().user)
         .start();
     let status = process.ended(Duration::from_secs(120)).await;
-    assert!(
-        status.success(),
-        "`initdb` failed ({status}):\n{}",
-        process.log()
-    );
+    assert!(status.success(), "`initdb` failed ({status}):\n{}", process.log());
     scratch
 }
 
@@ -111,22 +96,12 @@ fn copy(from: &Path, to: &Path, user: Option<User>) {
         }
         Ok(())
     };
-    attempt().unwrap_or_else(|error| {
-        panic!(
-            "cannot copy `{}` to `{}`: {error}",
-            from.display(),
-            to.display()
-        )
-    });
+    attempt().unwrap_or_else(|error| panic!("cannot copy `{}` to `{}`: {error}", from.display(), to.display()));
 }
 
 fn give(path: &Path, user: Option<User>) {
     if let Some(User { uid, gid }) = user {
-        chown(path, Some(uid), Some(gid)).unwrap_or_else(|error| {
-            panic!(
-                "cannot give `{}` to the user `postgres`: {error}",
-                path.display()
-            )
-        });
+        chown(path, Some(uid), Some(gid))
+            .unwrap_or_else(|error| panic!("cannot give `{}` to the user `postgres`: {error}", path.display()));
     }
 }
