@@ -40,7 +40,11 @@ pub struct Config {
 
 /// Every variable: name, form, default, meaning. What `--help` prints.
 pub const VARIABLES: &[(&str, &str, &str)] = &[
-    ("DATABASE_URL", "sqlite://shared.db", "postgres://user:password@host/database, sqlite://file.db or sqlite::memory:"),
+    (
+        "DATABASE_URL",
+        "sqlite://shared.db",
+        "postgres://user:password@host/database, sqlite://file.db or sqlite::memory:",
+    ),
     ("NATS_URL", "in-process bus", "nats://host:4222, several separated by commas; tls:// requires TLS"),
     ("NATS_CREDENTIALS", "none", "path of a NATS credentials file"),
     ("SERVICE_NAME", "the program's name", "the name under which events are published"),
@@ -103,7 +107,9 @@ impl Config {
         })?;
         read(lookup, "DATABASE_ACQUIRE_TIMEOUT", SPAN, &mut config.database_acquire_timeout, parse_span)?;
         read(lookup, "DATABASE_STATEMENT_TIMEOUT", SPAN, &mut config.database_statement_timeout, parse_span)?;
-        read(lookup, "DATABASE_CREATE_TABLES", "`true` or `false`", &mut config.create_tables, |text| text.parse().ok())?;
+        read(lookup, "DATABASE_CREATE_TABLES", "`true` or `false`", &mut config.create_tables, |text| {
+            text.parse().ok()
+        })?;
         read(lookup, "MAX_PAYLOAD", "a number of bytes from 1024", &mut config.max_payload, |text| {
             usize::from_str(text).ok().filter(|n| *n >= 1024)
         })?;

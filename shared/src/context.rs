@@ -41,14 +41,7 @@ impl Context {
     /// A context with a correlation id of its own.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            correlation_id: Id::mint(),
-            causation_id: None,
-            actor: None,
-            tenant: None,
-            trace: None,
-            clock: None,
-        }
+        Self { correlation_id: Id::mint(), causation_id: None, actor: None, tenant: None, trace: None, clock: None }
     }
 
     /// The context of the current task, or a new one when there is none.
@@ -271,8 +264,12 @@ mod tests {
         let child = trace.child();
         assert_ne!(child.to_string(), text);
         assert_eq!(&child.to_string()[..36], &text[..36]);
-        for bad in ["", "00-0-0-0", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-                    "00-00000000000000000000000000000000-00f067aa0ba902b7-01"] {
+        for bad in [
+            "",
+            "00-0-0-0",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        ] {
             assert!(Trace::parse(bad, None).is_none(), "{bad}");
         }
     }

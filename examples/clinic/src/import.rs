@@ -150,7 +150,8 @@ async fn find_practitioner(db: &Db, reference: &Reference) -> Result<Option<Uuid
             Ok(source.map(|source| source.practitioner_id))
         }
         Reference::Npi(npi) => {
-            let practitioner = db.repo::<Practitioner>().query().filter(Practitioner::NPI.eq(npi.clone())).first().await?;
+            let practitioner =
+                db.repo::<Practitioner>().query().filter(Practitioner::NPI.eq(npi.clone())).first().await?;
             Ok(practitioner.map(|practitioner| practitioner.id))
         }
         Reference::Other => Ok(None),
@@ -168,7 +169,14 @@ async fn take_encounter(db: &Db, encounter: fhir::Encounter) -> Result<()> {
     let appointment = match known {
         Some(appointment) => appointment,
         None => {
-            if db.repo::<Rejection>().query().filter(Rejection::SOURCE_ID.eq(source_id.clone())).first().await?.is_some() {
+            if db
+                .repo::<Rejection>()
+                .query()
+                .filter(Rejection::SOURCE_ID.eq(source_id.clone()))
+                .first()
+                .await?
+                .is_some()
+            {
                 return Ok(());
             }
             match book(db, &encounter, starts_at).await? {
@@ -212,7 +220,9 @@ async fn book(db: &Db, encounter: &fhir::Encounter, starts_at: DateTime<Utc>) ->
     };
     match scheduling::book(db, new).await {
         Ok(appointment) => Ok(Ok(appointment)),
-        Err(Error::Unique { fields, .. }) if fields.iter().any(|field| field == "starts_at") => Ok(Err(Reason::DoubleBooked)),
+        Err(Error::Unique { fields, .. }) if fields.iter().any(|field| field == "starts_at") => {
+            Ok(Err(Reason::DoubleBooked))
+        }
         Err(error) => Err(error),
     }
 }

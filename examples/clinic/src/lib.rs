@@ -7,8 +7,8 @@ pub mod billing;
 pub mod events;
 pub mod fhir;
 pub mod import;
-pub mod report;
 pub mod reminders;
+pub mod report;
 pub mod scheduling;
 pub mod timeline;
 

@@ -16,7 +16,10 @@ use shared::{Config, Db, Error, Running, Service};
 
 /// A clinic's services on FHIR records.
 #[derive(Parser)]
-#[command(name = "clinic", after_help = "Without --database and --nats everything runs embedded: SQLite in `clinic.db` and the in-process bus.\n\nExit codes: 0 all is well, 1 something does not add up or went wrong, 2 the configuration is wrong.")]
+#[command(
+    name = "clinic",
+    after_help = "Without --database and --nats everything runs embedded: SQLite in `clinic.db` and the in-process bus.\n\nExit codes: 0 all is well, 1 something does not add up or went wrong, 2 the configuration is wrong."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -132,10 +135,7 @@ async fn main() -> ExitCode {
 
 impl Surroundings {
     fn config(&self, service: &str) -> shared::Result<Config> {
-        Ok(Config::from_env()?
-            .with_database_url(&self.database)
-            .with_nats_url(self.nats.clone())
-            .with_service(service))
+        Ok(Config::from_env()?.with_database_url(&self.database).with_nats_url(self.nats.clone()).with_service(service))
     }
 
     async fn connect(&self) -> shared::Result<Db> {
@@ -162,7 +162,12 @@ async fn run_import(db: &Db, folder: &Folder, strict: bool) -> shared::Result<()
     result
 }
 
-async fn run(input: PathBuf, report: Option<PathBuf>, strict: bool, surroundings: &Surroundings) -> shared::Result<ExitCode> {
+async fn run(
+    input: PathBuf,
+    report: Option<PathBuf>,
+    strict: bool,
+    surroundings: &Surroundings,
+) -> shared::Result<ExitCode> {
     let folder = open(&input)?;
     let config = surroundings.config("clinic")?;
     let running = shared::start(&config, clinic::services()).await?;
@@ -237,9 +242,9 @@ async fn serve(which: Which, http: Option<SocketAddr>, surroundings: &Surroundin
     let mut running = shared::start(&surroundings.config(&name)?, which.services()).await?;
     match http {
         Some(address) => {
-            let listener = tokio::net::TcpListener::bind(address)
-                .await
-                .map_err(|error| Error::config("--http", format!("cannot listen on {address} ({})", error.kind()), "choose a free port"))?;
+            let listener = tokio::net::TcpListener::bind(address).await.map_err(|error| {
+                Error::config("--http", format!("cannot listen on {address} ({})", error.kind()), "choose a free port")
+            })?;
             eprintln!("listening on http://{}", listener.local_addr()?);
             let app = api::router(Handles::of(&running, "scheduling"));
             let serving = axum::serve(listener, app).with_graceful_shutdown(shared::service::signalled());

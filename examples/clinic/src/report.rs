@@ -147,7 +147,8 @@ async fn broken_log(db: &Db) -> Result<Vec<String>> {
     loop {
         match (events.try_next().await?, entries.try_next().await?) {
             (None, None) => return Ok(broken),
-            (Some(event), Some(entry)) if event.seq == entry.sequence && event.event_id.to_string() == entry.event_id => {}
+            (Some(event), Some(entry))
+                if event.seq == entry.sequence && event.event_id.to_string() == entry.event_id => {}
             (event, _) => {
                 let at = event.map_or("the end".to_owned(), |event| format!("position {}", event.seq));
                 broken.push(format!("the timeline and the outbox differ from {at} on"));
@@ -159,7 +160,8 @@ async fn broken_log(db: &Db) -> Result<Vec<String>> {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = |f: &mut fmt::Formatter<'_>, name: &str, value: &dyn fmt::Display| writeln!(f, "  {name:<28}{value:>10}");
+        let line =
+            |f: &mut fmt::Formatter<'_>, name: &str, value: &dyn fmt::Display| writeln!(f, "  {name:<28}{value:>10}");
         line(f, "patients", &self.patients)?;
         line(f, "practitioners", &self.practitioners)?;
         line(f, "appointments", &self.appointments)?;

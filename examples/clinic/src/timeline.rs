@@ -73,7 +73,9 @@ async fn enter(tx: &mut Tx, meta: &Metadata, domain: &str, patient_id: Uuid) -> 
 /// The service.
 #[must_use]
 pub fn service() -> Service {
-    Service::new("timeline")
-        .entities(entities![TimelineEntry])
-        .subscribe(subscribers![enter_patient, enter_appointment, enter_invoice])
+    Service::new("timeline").entities(entities![TimelineEntry]).subscribe(subscribers![
+        enter_patient,
+        enter_appointment,
+        enter_invoice
+    ])
 }

@@ -56,8 +56,7 @@ async fn main() -> Result<()> {
 async fn one_reminder_for_each_appointment() -> Result<()> {
     let service = shared::testing::TestService::start([reminders()]).await?;
     let (appointment_id, patient_id, starts_at) = (id::new(), id::new(), time::now());
-    let booked =
-        AppointmentScheduled { appointment_id, patient_id, starts_at, duration_minutes: 30, reason: None };
+    let booked = AppointmentScheduled { appointment_id, patient_id, starts_at, duration_minutes: 30, reason: None };
     service.publish(booked).await?;
     service.settled().await?;
     assert_eq!(service.repo::<Reminder>().query().all().await?.len(), 1);

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::message::{Message, in_domain, same};
 use crate::error::{Error, Result};
 use crate::event::subject::{OrderingKey, SubjectToken};
-use crate::event::{Codec, Draft, Event, EventInfo, EventSet, decode_event, draft_event};
+use crate::event::{Codec, Draft, Event, EventInfo, EventSet, decode_event, draft_event, unknown_type};
 use crate::validate::{Checker, Validate};
 
 /// What travels as JSON: a type with serde's two traits.
@@ -52,14 +52,13 @@ pub fn refused<T>() -> Result<T> {
     label = "is not an event",
     note = "add `#[derive(Serialize, Deserialize, Event)]` and `#[event(subject = \"…\")]` to it"
 )]
-pub trait DomainEvent: Sized {
+pub trait Member: Sized {
     const INFO: &'static EventInfo;
 
     fn check(&self, checker: &mut Checker);
 
-    /// # Errors
-    /// See [`decode_event`].
-    fn decode(version: Option<u32>, payload: &[u8]) -> Result<Self>;
+    /// Decodes the payload if it is this event's.
+    fn decode<Set>(decoding: &mut Decoding<'_, Set>, wrap: fn(Self) -> Set);
 
     /// # Errors
     /// See [`draft_event`].
@@ -67,19 +66,42 @@ pub trait DomainEvent: Sized {
 }
 
 #[diagnostic::do_not_recommend]
-impl<E: Event> DomainEvent for E {
+impl<E: Event> Member for E {
     const INFO: &'static EventInfo = E::INFO;
 
     fn check(&self, checker: &mut Checker) {
         Validate::check(self, checker);
     }
 
-    fn decode(version: Option<u32>, payload: &[u8]) -> Result<Self> {
-        decode_event(version, payload)
+    fn decode<Set>(decoding: &mut Decoding<'_, Set>, wrap: fn(Self) -> Set) {
+        if decoding.event_type == E::TYPE {
+            decoding.decoded = Some(decode_event(decoding.version, decoding.payload).map(wrap));
+        }
     }
 
     fn draft(&self) -> Result<Draft> {
         draft_event(self)
+    }
+}
+
+/// A payload on its way through the members of a set.
+pub struct Decoding<'a, Set> {
+    event_type: &'a str,
+    version: Option<u32>,
+    payload: &'a [u8],
+    decoded: Option<Result<Set>>,
+}
+
+impl<'a, Set> Decoding<'a, Set> {
+    #[must_use]
+    pub fn of(event_type: &'a str, version: Option<u32>, payload: &'a [u8]) -> Self {
+        Self { event_type, version, payload, decoded: None }
+    }
+
+    /// # Errors
+    /// See [`EventSet::decode_as`].
+    pub fn finish(self) -> Result<Set> {
+        self.decoded.unwrap_or_else(|| Err(unknown_type().into()))
     }
 }
 
@@ -90,8 +112,8 @@ impl<E: Event> DomainEvent for E {
     note = "a domain's enum has `#[derive(Event)]` and `#[event(domain = \"…\")]`"
 )]
 pub trait Domain {
-    type This;
-    const SET: Set;
+    type This: EventSet;
+    const SET: Set = Set::of::<Self::This>();
 }
 
 /// What is known of a set of events without its type.

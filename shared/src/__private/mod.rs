@@ -14,6 +14,6 @@ pub use self::event::*;
 pub use self::subscribe::*;
 pub use self::validate::*;
 pub use crate::error::Result;
-pub use crate::event::{Codec, Draft, Event, EventInfo, EventSet, Publish, decode_event, draft_event, unknown_type};
+pub use crate::event::{Codec, Draft, Event, EventInfo, EventSet, Publish, draft_event};
 pub use crate::service::{Call, OnUnknown, Outcome, States, Subscribe, SubscriberSpec};
 pub use crate::validate::{Checker, Validate};

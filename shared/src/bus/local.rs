@@ -61,12 +61,7 @@ impl LocalBus {
             ));
         }
         routes.retain(|other| other.durable != route.durable);
-        routes.push(LocalRoute {
-            durable: route.durable,
-            pattern: route.pattern,
-            sender,
-            stopped: stopped.clone(),
-        });
+        routes.push(LocalRoute { durable: route.durable, pattern: route.pattern, sender, stopped: stopped.clone() });
         drop(routes);
         let registration = Registration { stopped };
         Ok(Subscription { receiver, control: Control::Local(registration) })

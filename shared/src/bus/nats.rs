@@ -58,7 +58,12 @@ impl NatsBus {
         // the broker drops a second message with the same id inside of its duplicate window
         headers.insert("Nats-Msg-Id", event.id.to_string());
         let publish = jetstream::message::PublishMessage::build().headers(headers).payload(event.payload.clone());
-        let acked = self.inner.context.send_publish(event.subject.clone(), publish).await.map_err(|e| self.failure(e.kind(), event))?;
+        let acked = self
+            .inner
+            .context
+            .send_publish(event.subject.clone(), publish)
+            .await
+            .map_err(|e| self.failure(e.kind(), event))?;
         let (bus, event) = (self.clone(), event.clone());
         Ok(Box::pin(async move {
             let ack = acked.await.map_err(|error| bus.failure(error.kind(), &event))?;
@@ -75,7 +80,11 @@ impl NatsBus {
                 unavailable(format!("no stream takes the subject {}; it is made again at the next try", event.subject))
             }
             PublishErrorKind::MaxPayloadExceeded => Error::Bus {
-                what: format!("event `{}` is larger than the server's `max_payload`; lower `MAX_PAYLOAD` to it", event.event_type).into(),
+                what: format!(
+                    "event `{}` is larger than the server's `max_payload`; lower `MAX_PAYLOAD` to it",
+                    event.event_type
+                )
+                .into(),
                 source: None,
             },
             kind => unavailable(format!("the NATS server did not take an event: {kind}")),

@@ -152,9 +152,18 @@ impl DbOptions {
                         "the server refused the user or the password".into(),
                         "check user and password in the URL; percent-encode special characters",
                     ),
-                    "3D000" => self.error("the database does not exist".into(), "create it with `createdb`, or correct the URL's last part"),
-                    "53300" => self.error("the server has no free connection".into(), "close other clients, or raise the server's `max_connections`"),
-                    _ => self.error(format!("the server refused the connection (SQLSTATE {code})"), "look the code up in the server's log"),
+                    "3D000" => self.error(
+                        "the database does not exist".into(),
+                        "create it with `createdb`, or correct the URL's last part",
+                    ),
+                    "53300" => self.error(
+                        "the server has no free connection".into(),
+                        "close other clients, or raise the server's `max_connections`",
+                    ),
+                    _ => self.error(
+                        format!("the server refused the connection (SQLSTATE {code})"),
+                        "look the code up in the server's log",
+                    ),
                 }
             }
             sqlx::Error::Io(error) => self.error(
@@ -165,7 +174,10 @@ impl DbOptions {
                 "the TLS handshake failed".into(),
                 "check the server's certificate, or set `?sslmode=` in the URL",
             ),
-            _ => self.error("the server did not answer as Postgres does".into(), "check that host and port are those of a Postgres server"),
+            _ => self.error(
+                "the server did not answer as Postgres does".into(),
+                "check that host and port are those of a Postgres server",
+            ),
         }
     }
 
@@ -173,16 +185,19 @@ impl DbOptions {
     async fn connect_sqlite(self) -> Result<Db> {
         let memory = self.url.0.contains(":memory:") || self.url.0.contains("mode=memory");
         let options: SqliteConnectOptions = self.url.0.parse().map_err(|_| {
-            self.error("it is not a SQLite URL".into(), "use `sqlite://file.db` (or `sqlite:///absolute/file.db`), or `sqlite::memory:`")
+            self.error(
+                "it is not a SQLite URL".into(),
+                "use `sqlite://file.db` (or `sqlite:///absolute/file.db`), or `sqlite::memory:`",
+            )
         })?;
-        let options = options
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .busy_timeout(self.acquire_timeout);
+        let options = options.create_if_missing(true).foreign_keys(true).busy_timeout(self.acquire_timeout);
         let location = if memory { Location::Memory } else { Location::File(options.get_filename().to_owned()) };
         // FULL: a commit survives a power cut, as it does on Postgres
-        let options =
-            if memory { options } else { options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full) };
+        let options = if memory {
+            options
+        } else {
+            options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
+        };
         let one = SqlitePoolOptions::new()
             .min_connections(1)
             .max_connections(1)
@@ -212,7 +227,10 @@ impl DbOptions {
             _ => String::new(),
         };
         match code.as_str() {
-            "14" => self.error("the file cannot be opened or created".into(), "check that its folder exists and can be written"),
+            "14" => self.error(
+                "the file cannot be opened or created".into(),
+                "check that its folder exists and can be written",
+            ),
             "26" => self.error("the file is not a SQLite database".into(), "point the variable to another file"),
             "8" => self.error("the file is read-only".into(), "allow this user to write it"),
             "5" => self.error("the file is locked by another program".into(), "stop the other program"),

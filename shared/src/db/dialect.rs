@@ -360,9 +360,5 @@ impl Row {
 
 /// A column whose value does not fit. sqlx's message would quote it.
 pub(crate) fn unreadable(index: usize) -> Error {
-    Error::Decode(DecodeError {
-        what: "row".into(),
-        path: format!("/{index}"),
-        code: DecodeCode::Column,
-    })
+    Error::Decode(DecodeError { what: "row".into(), path: format!("/{index}"), code: DecodeCode::Column })
 }

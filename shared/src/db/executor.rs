@@ -127,12 +127,7 @@ impl Executor {
     }
 
     /// Runs a statement and returns how many rows it changed.
-    pub(crate) async fn execute(
-        &self,
-        sql: impl Into<SqlText>,
-        args: Args,
-        names: Option<&Names>,
-    ) -> Result<u64> {
+    pub(crate) async fn execute(&self, sql: impl Into<SqlText>, args: Args, names: Option<&Names>) -> Result<u64> {
         let (sql, engine) = (sql.into().into_safe(), self.engine());
         if let Some(error) = args.failed {
             return Err(error);

@@ -70,10 +70,7 @@ pub(crate) fn classify(error: sqlx::Error, engine: Engine, names: Option<&Names>
 }
 
 fn unavailable(engine: Engine, what: &'static str, source: Option<std::io::Error>) -> Error {
-    Error::Unavailable {
-        what: format!("{engine}: {what}").into(),
-        source: source.map(Into::into),
-    }
+    Error::Unavailable { what: format!("{engine}: {what}").into(), source: source.map(Into::into) }
 }
 
 fn other(engine: Engine, code: Option<String>, what: &'static str) -> Error {
@@ -114,20 +111,21 @@ fn postgres(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&N
         "57014" => Error::Timeout { what: "the statement" },
         "57P01" | "57P02" | "57P03" => unavailable(Engine::Postgres, "the server is shutting down or starting", None),
         code if code.starts_with("08") => unavailable(Engine::Postgres, "the connection failed", None),
-        code if code.starts_with("28") => unavailable(Engine::Postgres, "the server refused the user or password", None),
+        code if code.starts_with("28") => {
+            unavailable(Engine::Postgres, "the server refused the user or password", None)
+        }
         "42P01" => other(Engine::Postgres, Some(code), "a table is missing; create the tables first (`migrate`)"),
         "42703" => other(Engine::Postgres, Some(code), "a column is missing; the table is older than the program"),
-        "40001" | "40P01" => other(Engine::Postgres, Some(code), "the transaction lost against another one; run it again"),
+        "40001" | "40P01" => {
+            other(Engine::Postgres, Some(code), "the transaction lost against another one; run it again")
+        }
         _ => other(Engine::Postgres, Some(code), "the statement was refused"),
     }
 }
 
 #[cfg(feature = "postgres")]
 fn postgres_column(error: &(dyn sqlx::error::DatabaseError + 'static)) -> Option<String> {
-    error
-        .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
-        .and_then(|error| error.column())
-        .map(str::to_owned)
+    error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().and_then(|error| error.column()).map(str::to_owned)
 }
 
 #[cfg(not(feature = "postgres"))]

@@ -48,9 +48,7 @@ pub(crate) async fn forget(executor: &Executor, subscription: &str, event_id: &s
     let mut args = executor.args();
     subscription.to_owned().bind(&mut args);
     event_id.to_owned().bind(&mut args);
-    executor
-        .execute("DELETE FROM shared_inbox WHERE subscription = $1 AND event_id = $2", args, None)
-        .await?;
+    executor.execute("DELETE FROM shared_inbox WHERE subscription = $1 AND event_id = $2", args, None).await?;
     Ok(())
 }
 
@@ -71,9 +69,8 @@ impl Inbox {
     /// Those of the database.
     pub async fn handled(&self) -> Result<u64> {
         let executor = self.db.executor();
-        let row = executor
-            .fetch_optional(Access::Read, "SELECT count(*) FROM shared_inbox", executor.args(), None)
-            .await?;
+        let row =
+            executor.fetch_optional(Access::Read, "SELECT count(*) FROM shared_inbox", executor.args(), None).await?;
         count(row.as_ref(), 0)
     }
 

@@ -18,12 +18,12 @@ use tokio::sync::Notify;
 pub use self::connect::DbOptions;
 pub use self::dead_letter::{DeadLetter, DeadLetters};
 pub use self::dialect::{Args, Engine, Row, Sql, SqlText};
+use self::executor::Access;
 pub use self::executor::Executor;
 pub use self::failure::Names;
 pub use self::inbox::Inbox;
 pub use self::outbox::Outbox;
 pub use self::tx::Tx;
-use self::executor::Access;
 use crate::config::Config;
 use crate::error::{Error, Result};
 
@@ -171,7 +171,10 @@ impl Db {
             }
             Err(error) => {
                 if let Err(undo) = tx.rollback().await {
-                    tracing::warn!(error = undo.report(), "rollback failed; the server rolls back when the connection closes");
+                    tracing::warn!(
+                        error = undo.report(),
+                        "rollback failed; the server rolls back when the connection closes"
+                    );
                 }
                 Err(error)
             }

@@ -100,15 +100,17 @@ async fn lock_keys(executor: &Executor, events: &[Outgoing]) -> Result<()> {
     let keys: Vec<i64> = keys.into_iter().collect();
     let mut args = executor.args();
     EntityValue::bind_array(keys.iter().map(Some), &mut args);
-    executor.fetch_all(Access::Write, "SELECT pg_advisory_xact_lock(k) FROM UNNEST($1::bigint[]) AS k", args, None).await?;
+    executor
+        .fetch_all(Access::Write, "SELECT pg_advisory_xact_lock(k) FROM UNNEST($1::bigint[]) AS k", args, None)
+        .await?;
     Ok(())
 }
 
 /// FNV-1a, 64 bit: the same in every process and version, unlike the standard library's hasher.
 fn key_hash(key: &str) -> i64 {
-    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = key
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     hash.cast_signed()
 }
 
@@ -194,7 +196,8 @@ impl Outbox {
     /// For each subject and stream, the highest position in the stream.
     pub(crate) async fn stream_positions(&self) -> Result<Vec<(String, String, i64)>> {
         let executor = self.db.executor();
-        let sql = "SELECT subject, stream, max(stream_seq) FROM shared_outbox WHERE stream_seq > 0 GROUP BY subject, stream";
+        let sql =
+            "SELECT subject, stream, max(stream_seq) FROM shared_outbox WHERE stream_seq > 0 GROUP BY subject, stream";
         let rows = executor.fetch_all(Access::Read, sql, executor.args(), None).await?;
         rows.iter().map(|row| Ok((row.required(0)?, row.required(1)?, row.required(2)?))).collect()
     }

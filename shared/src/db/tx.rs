@@ -99,7 +99,9 @@ impl TxInner {
             }
             Slot::Ended => {
                 *slot = Slot::Ended;
-                Err(Error::Usage("this transaction has ended; a repository made from it cannot be used any more".into()))
+                Err(Error::Usage(
+                    "this transaction has ended; a repository made from it cannot be used any more".into(),
+                ))
             }
         }
     }
@@ -168,13 +170,9 @@ impl Checkout<'_> {
     pub(super) async fn script(&mut self, sql: SafeSql) -> sqlx::Result<()> {
         match self.connection.as_mut() {
             #[cfg(feature = "postgres")]
-            Some(Connection::Postgres(transaction)) => {
-                sqlx::raw_sql(sql).execute(&mut **transaction).await.map(|_| ())
-            }
+            Some(Connection::Postgres(transaction)) => sqlx::raw_sql(sql).execute(&mut **transaction).await.map(|_| ()),
             #[cfg(feature = "sqlite")]
-            Some(Connection::Sqlite(transaction)) => {
-                sqlx::raw_sql(sql).execute(&mut **transaction).await.map(|_| ())
-            }
+            Some(Connection::Sqlite(transaction)) => sqlx::raw_sql(sql).execute(&mut **transaction).await.map(|_| ()),
             None => unreachable!("a checkout holds its connection until it is given back or ended, which consume it"),
         }
     }

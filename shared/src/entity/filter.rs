@@ -184,9 +184,13 @@ impl Node {
         match self {
             Self::Constant(value) => Self::Constant(!value),
             Self::Null { column, negated } => Self::Null { column, negated: !negated },
-            Self::Compare { column, comparison, or_null, nullable, value } => {
-                Self::Compare { column, comparison: comparison.negate(), or_null: nullable && !or_null, nullable, value }
-            }
+            Self::Compare { column, comparison, or_null, nullable, value } => Self::Compare {
+                column,
+                comparison: comparison.negate(),
+                or_null: nullable && !or_null,
+                nullable,
+                value,
+            },
             Self::In { column, negated, nullable, values } => Self::In { column, negated: !negated, nullable, values },
             Self::Match { column, negated, nullable, pattern } => {
                 Self::Match { column, negated: !negated, nullable, pattern }
@@ -202,13 +206,17 @@ impl Node {
                 statement.name(column);
                 statement.push(if *negated { " IS NOT NULL" } else { " IS NULL" });
             }
-            Self::Compare { column, comparison, or_null, value, .. } => leaf(statement, column, *or_null, |statement| {
-                statement.name(column);
-                statement.push(comparison.sql());
-                value.bind(statement.placeholder());
-            }),
+            Self::Compare { column, comparison, or_null, value, .. } => {
+                leaf(statement, column, *or_null, |statement| {
+                    statement.name(column);
+                    statement.push(comparison.sql());
+                    value.bind(statement.placeholder());
+                })
+            }
             Self::In { column, negated, nullable, values } => {
-                leaf(statement, column, *negated && *nullable, |statement| render_in(statement, column, *negated, &**values));
+                leaf(statement, column, *negated && *nullable, |statement| {
+                    render_in(statement, column, *negated, &**values)
+                });
             }
             Self::Match { column, negated, nullable, pattern } => {
                 leaf(statement, column, *negated && *nullable, |statement| {
@@ -256,7 +264,9 @@ fn render_in(statement: &mut Statement, column: &str, negated: bool, values: &dy
             statement.push(if negated { " NOT IN (" } else { " IN (" });
             for (i, value) in values.each().enumerate() {
                 if i == SQLITE_MAX_LIST {
-                    statement.args.fail("more than 32,000 values in one `in_`, which SQLite cannot take; split the list");
+                    statement
+                        .args
+                        .fail("more than 32,000 values in one `in_`, which SQLite cannot take; split the list");
                     break;
                 }
                 if i > 0 {

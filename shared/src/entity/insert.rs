@@ -40,7 +40,11 @@ pub(super) fn many(def: &EntityDef, engine: Engine, rows: usize) -> SqlText {
 }
 
 /// Runs the statements in one transaction; a single one is one already.
-pub(super) async fn all_or_none(executor: &Executor, def: &'static EntityDef, statements: Vec<(SqlText, Args)>) -> Result<()> {
+pub(super) async fn all_or_none(
+    executor: &Executor,
+    def: &'static EntityDef,
+    statements: Vec<(SqlText, Args)>,
+) -> Result<()> {
     match executor {
         Executor::Db(db) if statements.len() > 1 => {
             db.transaction(async |tx| run(&tx.executor(), def, statements).await).await

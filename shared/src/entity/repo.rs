@@ -131,7 +131,8 @@ impl<E: Entity> Repo<E> {
         }
         let mut args = self.args();
         id.bind(&mut args);
-        let row = self.executor.fetch_optional(Access::Read, self.text(E::DEF.sql.get), args, Some(&E::DEF.names)).await?;
+        let row =
+            self.executor.fetch_optional(Access::Read, self.text(E::DEF.sql.get), args, Some(&E::DEF.names)).await?;
         row.as_ref().map(read).transpose()
     }
 
@@ -175,7 +176,8 @@ impl<E: Entity> Repo<E> {
         }
         let mut args = self.args();
         id.bind(&mut args);
-        let row = self.executor.fetch_optional(Access::Read, self.text(E::DEF.sql.exists), args, Some(&E::DEF.names)).await?;
+        let row =
+            self.executor.fetch_optional(Access::Read, self.text(E::DEF.sql.exists), args, Some(&E::DEF.names)).await?;
         Ok(row.is_some())
     }
 
@@ -301,7 +303,8 @@ impl<E: Entity> Repo<E> {
     /// [`Error::Usage`] when the entity has no `deleted_at`; those of the database.
     pub async fn restore(&self, id: E::Id) -> Result<E> {
         let Some(sql) = E::DEF.sql.restore else {
-            let why = format!("`{}` rows are deleted for good; a `#[entity(deleted_at)]` column keeps them", E::DEF.name);
+            let why =
+                format!("`{}` rows are deleted for good; a `#[entity(deleted_at)]` column keeps them", E::DEF.name);
             return Err(Error::Usage(why.into()));
         };
         let mut args = self.args();

@@ -42,9 +42,7 @@ impl Metadata {
     /// The context in which the event is handled: same correlation, caused by this event.
     #[must_use]
     pub fn context(&self) -> Context {
-        let mut context = Context::new()
-            .correlation(self.correlation_id.as_str())
-            .causation(&self.event_id);
+        let mut context = Context::new().correlation(self.correlation_id.as_str()).causation(&self.event_id);
         if let Some(actor) = &self.actor {
             context = context.actor(actor.as_str());
         }

@@ -2,6 +2,7 @@
 
 mod decode;
 mod envelope;
+mod headers;
 mod metadata;
 pub mod subject;
 
@@ -11,11 +12,12 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(crate) use self::decode::{decode_json, decode_raw};
 pub use self::decode::{MAX_DEPTH, decode_event, unknown_type};
+pub(crate) use self::decode::{decode_json, decode_raw};
 #[cfg(feature = "nats")]
 pub(crate) use self::envelope::percent_decode;
-pub use self::envelope::{Delivered, Headers, Incoming, MAX_HEADERS_BYTES, Outgoing, parse};
+pub use self::envelope::{Delivered, Incoming, MAX_HEADERS_BYTES, Outgoing, parse};
+pub use self::headers::Headers;
 pub use self::metadata::Metadata;
 use crate::error::{Error, Result};
 use crate::validate::Validate;
@@ -186,8 +188,9 @@ impl std::fmt::Debug for Draft {
 /// See [`Publish::draft`].
 pub fn draft_event<E: Event>(event: &E) -> Result<Draft> {
     event.validate()?;
-    let payload = (E::CODEC.encode)(event)
-        .map_err(|_| Error::Usage(format!("`{}` cannot be encoded as JSON; check its `Serialize`", E::INFO.name).into()))?;
+    let payload = (E::CODEC.encode)(event).map_err(|_| {
+        Error::Usage(format!("`{}` cannot be encoded as JSON; check its `Serialize`", E::INFO.name).into())
+    })?;
     Ok(Draft {
         subject: event.subject(),
         event_type: Cow::Borrowed(E::TYPE),

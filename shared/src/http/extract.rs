@@ -117,9 +117,9 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Valid<T>
                 .detail("send the header `content-type: application/json`");
             return Err(problem.into_response());
         }
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
-            Problem::new(rejection.status(), "the body cannot be read").into_response()
-        })?;
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| Problem::new(rejection.status(), "the body cannot be read").into_response())?;
         let value: T = crate::event::decode_json(T::NAME, T::FIELDS, &body)
             .map_err(|error| Error::Decode(error).into_response())?;
         value.validate().map_err(|violations| Error::Invalid(violations).into_response())?;

@@ -55,7 +55,9 @@ impl Problem {
 
     fn of(error: &Error) -> Self {
         let status = match error {
-            Error::Decode(decode) if matches!(decode.code, DecodeCode::Syntax | DecodeCode::Truncated | DecodeCode::NotUtf8) => {
+            Error::Decode(decode)
+                if matches!(decode.code, DecodeCode::Syntax | DecodeCode::Truncated | DecodeCode::NotUtf8) =>
+            {
                 StatusCode::BAD_REQUEST
             }
             error => StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
@@ -89,9 +91,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, axum::Json(self)).into_response();
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }
 }

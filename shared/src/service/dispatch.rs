@@ -168,7 +168,12 @@ impl Dispatcher {
     }
 
     /// Gives back at once what has not started, waits for what runs, then cancels it.
-    async fn wind_down(mut self, mut source: bus::Subscription, mut heartbeat: tokio::time::Interval, grace: Duration) -> usize {
+    async fn wind_down(
+        mut self,
+        mut source: bus::Subscription,
+        mut heartbeat: tokio::time::Interval,
+        grace: Duration,
+    ) -> usize {
         source.stop();
         self.give_back_waiting().await;
         let deadline = tokio::time::sleep(grace);

@@ -128,7 +128,12 @@ impl Subscription {
     }
 
     /// Runs the handler with its deadline; a panic counts as an error.
-    async fn guarded(&self, prepared: Box<dyn Prepared>, tx: Option<&mut Tx>, metadata: &Metadata) -> Result<Vec<Draft>> {
+    async fn guarded(
+        &self,
+        prepared: Box<dyn Prepared>,
+        tx: Option<&mut Tx>,
+        metadata: &Metadata,
+    ) -> Result<Vec<Draft>> {
         let parts = Parts { db: &self.db, bus: &self.bus, metadata, states: &self.states };
         let call = AssertUnwindSafe(prepared.call(Call { tx, parts })).catch_unwind();
         match tokio::time::timeout(self.subscriber.spec.timeout, call).await {
@@ -141,7 +146,10 @@ impl Subscription {
 
     async fn judge(&self, message: &Delivered, metadata: &Metadata, error: Error) -> Verdict {
         let retry = &self.subscriber.spec.retry;
-        let outage = matches!(error, Error::Unavailable { .. } | Error::Busy { .. } | Error::Timeout { .. } | Error::Database(_));
+        let outage = matches!(
+            error,
+            Error::Unavailable { .. } | Error::Busy { .. } | Error::Timeout { .. } | Error::Database(_)
+        );
         if outage && self.db.ping().await.is_err() {
             tracing::warn!(error = error.report(), "the database is away; the event waits");
             return Verdict::Again { pause: OUTAGE_PAUSE, counts: false };

@@ -15,9 +15,7 @@ pub use self::extract::{Call, FromDelivery, Parts, State, States, transaction};
 pub(crate) use self::running::start_on;
 pub use self::running::{Running, start};
 pub use self::shutdown::signalled;
-pub use self::subscriber::{
-    BoxFuture, OnUnknown, Outcome, RawEvent, Retry, Subscribe, Subscriber, SubscriberSpec,
-};
+pub use self::subscriber::{BoxFuture, OnUnknown, Outcome, RawEvent, Retry, Subscribe, Subscriber, SubscriberSpec};
 use crate::config::Config;
 use crate::db::Tx;
 use crate::entity::EntityDef;

@@ -5,16 +5,16 @@ mod leader;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use futures_util::{FutureExt as _, StreamExt as _};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::leader::Leadership;
 use crate::bus::{Ack, Bus};
-use crate::db::{Db, Outbox};
 use crate::db::outbox::{Pending, Published};
+use crate::db::{Db, Outbox};
 use crate::error::Result;
 
 /// The most events that are on their way to the bus at once.
@@ -304,7 +304,10 @@ impl Relay {
                 Ok(0) => return,
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::warn!(error = error.report(), "old rows of the outbox cannot be deleted; trying again later");
+                    tracing::warn!(
+                        error = error.report(),
+                        "old rows of the outbox cannot be deleted; trying again later"
+                    );
                     return;
                 }
             }

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::Service;
 use super::dispatch::{self, Stopping};
 use super::handle::{Subscription, Verdict};
 use super::relay;
-use super::Service;
 use crate::bus::{Bus, Position, Route, subscription::Probe};
 use crate::config::Config;
 use crate::db::{Db, DbOptions};
@@ -58,7 +58,8 @@ pub async fn start(config: &Config, services: impl IntoIterator<Item = Service>)
 pub(crate) async fn start_on(db: Db, bus: Bus, config: &Config, services: Vec<Service>) -> Result<Running> {
     check(&services)?;
     if config.create_tables {
-        let entities: Vec<&'static EntityDef> = services.iter().flat_map(|service| service.entities.iter().copied()).collect();
+        let entities: Vec<&'static EntityDef> =
+            services.iter().flat_map(|service| service.entities.iter().copied()).collect();
         db.create_tables(&entities).await?;
     }
     let mut running = Running::idle(db.clone(), bus.clone());
@@ -131,7 +132,11 @@ pub(crate) fn check(services: &[Service]) -> Result<()> {
     let mut subjects: HashMap<&str, &crate::event::EventInfo> = HashMap::new();
     for service in services {
         if let Some(mistake) = service.mistakes.first() {
-            return Err(Error::config(format!("service `{}`", service.name), mistake.clone(), "correct the declaration"));
+            return Err(Error::config(
+                format!("service `{}`", service.name),
+                mistake.clone(),
+                "correct the declaration",
+            ));
         }
         for subscriber in &service.subscribers {
             let spec = subscriber.spec();
@@ -146,7 +151,9 @@ pub(crate) fn check(services: &[Service]) -> Result<()> {
             }
             (subscriber.check)(&service.states)?;
             for event in subscriber.events {
-                for (map, key, what) in [(&mut types, event.event_type, "type name"), (&mut subjects, event.subject, "subject")] {
+                for (map, key, what) in
+                    [(&mut types, event.event_type, "type name"), (&mut subjects, event.subject, "subject")]
+                {
                     let other = *map.entry(key).or_insert(event);
                     // one declaration expands to one place, whatever it is re-exported as
                     if (other.file, other.line, other.name) != (event.file, event.line, event.name) {
@@ -224,7 +231,11 @@ impl Running {
             .stream_positions()
             .await?
             .into_iter()
-            .map(|(subject, stream, sequence)| Position { subject, stream, sequence: u64::try_from(sequence).unwrap_or(0) })
+            .map(|(subject, stream, sequence)| Position {
+                subject,
+                stream,
+                sequence: u64::try_from(sequence).unwrap_or(0),
+            })
             .collect();
         for (durable, probe) in &self.probes {
             let open = probe.open(&published).await?;
@@ -250,7 +261,11 @@ impl Running {
         };
         let Some(subscription) = self.subscriptions.iter().find(|s| s.durable == found.subscription) else {
             return Err(Error::Usage(
-                format!("the subscription `{}` does not run in this process; replay with the program of its service", found.subscription).into(),
+                format!(
+                    "the subscription `{}` does not run in this process; replay with the program of its service",
+                    found.subscription
+                )
+                .into(),
             ));
         };
         let Some(taken) = letters.take(letter).await? else {
@@ -267,7 +282,8 @@ impl Running {
                 }
             }
         }
-        let parked_again = letters.list().await?.iter().any(|l| l.subscription == taken.subscription && l.event_id == taken.event_id);
+        let parked_again =
+            letters.list().await?.iter().any(|l| l.subscription == taken.subscription && l.event_id == taken.event_id);
         Ok(!parked_again)
     }
 

@@ -18,12 +18,7 @@ use super::{
 /// A transaction is all or nothing, so of a file that is not JSON to its end nothing is taken.
 pub(super) fn read(mut input: Input, limit: u64, label: &str, mut give: impl FnMut(Item)) {
     let mut problem = |line, entry, reason| {
-        give(Item::Problem(Problem {
-            file: label.to_owned(),
-            line,
-            entry,
-            reason,
-        }));
+        give(Item::Problem(Problem { file: label.to_owned(), line, entry, reason }));
     };
     let bytes = match input.read_all(limit) {
         Ok(bytes) if bytes.len() as u64 > limit => {
@@ -56,20 +51,9 @@ pub(super) fn read(mut input: Input, limit: u64, label: &str, mut give: impl FnM
     for (entry, fault) in unusable {
         problem(lines.line_of(fault.at), Some(entry), fault.reason);
     }
-    for Wanted {
-        kind,
-        entry,
-        text,
-        full_url,
-    } in wanted
-    {
+    for Wanted { kind, entry, text, full_url } in wanted {
         let mut faults = Vec::new();
-        let record = Resource {
-            text,
-            full_url: full_url.as_deref(),
-            links: &links,
-        }
-        .decode(kind, &mut faults);
+        let record = Resource { text, full_url: full_url.as_deref(), links: &links }.decode(kind, &mut faults);
         for fault in faults {
             give(Item::Problem(Problem {
                 file: label.to_owned(),
@@ -99,13 +83,7 @@ fn sort_out<'a>(entries: &[&'a RawValue]) -> (Vec<Wanted<'a>>, Links<'a>, Vec<(u
     let mut unusable = Vec::new();
     for (index, raw) in entries.iter().enumerate() {
         let Ok(Object(entry)) = serde_json::from_str::<Object<EntryFields<'a>>>(raw.get()) else {
-            unusable.push((
-                index,
-                Fault {
-                    reason: Reason::Malformed("Bundle.entry"),
-                    at: raw.get(),
-                },
-            ));
+            unusable.push((index, Fault { reason: Reason::Malformed("Bundle.entry"), at: raw.get() }));
             continue;
         };
         // An entry without a resource deletes or reads something.
@@ -127,16 +105,10 @@ fn sort_out<'a>(entries: &[&'a RawValue]) -> (Vec<Wanted<'a>>, Links<'a>, Vec<(u
             continue;
         };
         if let Some(full_url) = &entry.full_url {
-            let id =
-                resource_id(text).or_else(|| urn_id(full_url).map(|id| Cow::Owned(id.to_owned())));
+            let id = resource_id(text).or_else(|| urn_id(full_url).map(|id| Cow::Owned(id.to_owned())));
             links.add(full_url.clone(), id.map(|id| (kind, id)));
         }
-        wanted.push(Wanted {
-            kind,
-            entry: index,
-            text,
-            full_url: entry.full_url,
-        });
+        wanted.push(Wanted { kind, entry: index, text, full_url: entry.full_url });
     }
     wanted.sort_by_key(|resource| resource.kind);
     (wanted, links, unusable)
@@ -153,18 +125,12 @@ impl<'a> LineIndex<'a> {
     const BLOCK: usize = 1 << 10;
 
     fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            ends_before: OnceCell::new(),
-        }
+        Self { text, ends_before: OnceCell::new() }
     }
 
     /// The line on which `part` of the text begins.
     fn line_of(&self, part: &'a str) -> Option<u64> {
-        let at = part
-            .as_ptr()
-            .addr()
-            .checked_sub(self.text.as_ptr().addr())?;
+        let at = part.as_ptr().addr().checked_sub(self.text.as_ptr().addr())?;
         let block = at / Self::BLOCK;
         let ends = self.ends_before.get_or_init(|| self.count()).get(block)?;
         let rest = self.text.as_bytes().get(block * Self::BLOCK..at)?;
@@ -209,15 +175,11 @@ mod tests {
 
     #[test]
     fn a_part_of_the_text_has_its_line() {
-        let text: String = (0..20_000)
-            .map(|number| format!("line {number}\n"))
-            .collect();
+        let text: String = (0..20_000).map(|number| format!("line {number}\n")).collect();
         let index = LineIndex::new(&text);
         assert!(text.len() > 2 * LineIndex::BLOCK, "the text spans blocks");
         for number in [0, 1, 5_000, 9_999, 19_999] {
-            let part = &text[text
-                .find(&format!("line {number}\n"))
-                .expect("it is in the text")..];
+            let part = &text[text.find(&format!("line {number}\n")).expect("it is in the text")..];
             assert_eq!(index.line_of(part), Some(number + 1));
         }
     }

@@ -13,9 +13,7 @@ pub(super) enum When {
 /// `None` when `text` is neither.
 pub(super) fn parse(text: &str) -> Option<When> {
     if text.contains('T') {
-        let time = DateTime::parse_from_rfc3339(text)
-            .ok()
-            .filter(|time| time.year() > 0)?;
+        let time = DateTime::parse_from_rfc3339(text).ok().filter(|time| time.year() > 0)?;
         // Also moves a leap second (23:59:60), which chrono keeps and databases refuse, to the next second.
         return DateTime::from_timestamp_micros(time.timestamp_micros()).map(When::Instant);
     }
@@ -36,9 +34,7 @@ fn day(text: &str) -> Option<NaiveDate> {
     if !shape || text.len() != 10 {
         return None;
     }
-    NaiveDate::parse_from_str(text, "%Y-%m-%d")
-        .ok()
-        .filter(|day| day.year() > 0)
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|day| day.year() > 0)
 }
 
 #[cfg(test)]
@@ -52,14 +48,8 @@ mod tests {
             other => panic!("{text}: {other:?}"),
         };
         assert_eq!(instant("2020-05-17T10:30:00Z"), "2020-05-17T10:30:00+00:00");
-        assert_eq!(
-            instant("2020-05-17T10:30:00-05:00"),
-            "2020-05-17T15:30:00+00:00"
-        );
-        assert_eq!(
-            instant("2020-05-17T10:30:00.123456789Z"),
-            "2020-05-17T10:30:00.123456+00:00"
-        );
+        assert_eq!(instant("2020-05-17T10:30:00-05:00"), "2020-05-17T15:30:00+00:00");
+        assert_eq!(instant("2020-05-17T10:30:00.123456789Z"), "2020-05-17T10:30:00.123456+00:00");
         assert_eq!(instant("2016-12-31T23:59:60Z"), "2017-01-01T00:00:00+00:00");
     }
 
@@ -67,10 +57,7 @@ mod tests {
     fn partial_dates_are_no_instants() {
         assert_eq!(parse("2020"), Some(When::Partial));
         assert_eq!(parse("2020-05"), Some(When::Partial));
-        assert_eq!(
-            parse("2020-02-29").map(|when| matches!(when, When::Day(_))),
-            Some(true)
-        );
+        assert_eq!(parse("2020-02-29").map(|when| matches!(when, When::Day(_))), Some(true));
     }
 
     #[test]

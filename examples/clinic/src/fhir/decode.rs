@@ -10,12 +10,11 @@ use serde_json::{error::Category, value::RawValue};
 use shared::Phi;
 
 use super::{
-    Encounter, EncounterClass, EncounterStatus, Item, Organization, Patient, Practitioner, Reason,
-    Reference,
+    Encounter, EncounterClass, EncounterStatus, Item, Organization, Patient, Practitioner, Reason, Reference,
     date::{self, When},
     element::{
-        CodeableConcept, Coding, ContactPoint, HumanName, Identifier, Link, NPI, Object,
-        Participant, Period, SSN, display_name, filled, identifier, phone,
+        CodeableConcept, Coding, ContactPoint, HumanName, Identifier, Link, NPI, Object, Participant, Period, SSN,
+        display_name, filled, identifier, phone,
     },
     kind::Kind,
     reference::{Links, is_id, urn_id},
@@ -52,10 +51,7 @@ impl<'a> Resource<'a, '_> {
         let name = element::<String>(fields.name, "Organization.name")?;
         Ok(Organization {
             source_id: self.id(fields.id, "Organization.id")?,
-            name: self.required(
-                name.as_deref().and_then(filled).map(str::to_owned),
-                "Organization.name",
-            )?,
+            name: self.required(name.as_deref().and_then(filled).map(str::to_owned), "Organization.name")?,
         })
     }
 
@@ -91,10 +87,8 @@ impl<'a> Resource<'a, '_> {
         Ok(Patient {
             source_id,
             mrn: identifier(&identifiers, |identifier| identifier.of_type("MR")).map(Phi::new),
-            ssn: identifier(&identifiers, |identifier| {
-                identifier.of_type("SS") || identifier.of_system(SSN)
-            })
-            .map(Phi::new),
+            ssn: identifier(&identifiers, |identifier| identifier.of_type("SS") || identifier.of_system(SSN))
+                .map(Phi::new),
             name: Phi::new(name),
             phone: phone(&contacts).map(Phi::new),
             birth_date: birth_date.map(Phi::new),
@@ -104,14 +98,10 @@ impl<'a> Resource<'a, '_> {
     fn encounter(&self, faults: &mut Vec<Fault<'a>>) -> Result<Encounter, Fault<'a>> {
         let fields: EncounterFields<'a> = self.fields(Kind::Encounter)?;
         let source_id = self.id(fields.id, "Encounter.id")?;
-        let status = self.required(
-            element::<String>(fields.status, "Encounter.status")?,
-            "Encounter.status",
-        )?;
+        let status = self.required(element::<String>(fields.status, "Encounter.status")?, "Encounter.status")?;
         let status = EncounterStatus::from_code(&status)
             .ok_or_else(|| self.fault(Reason::UnknownCode("Encounter.status"), fields.status))?;
-        let class = element::<Object<Coding>>(fields.class, "Encounter.class")?
-            .and_then(|Object(class)| class.code);
+        let class = element::<Object<Coding>>(fields.class, "Encounter.class")?.and_then(|Object(class)| class.code);
         let class = EncounterClass::from_code(&self.required(class, "Encounter.class.code")?);
         let types = list::<CodeableConcept>(fields.r#type, "Encounter.type")?;
         let subject = element::<Object<Link>>(fields.subject, "Encounter.subject")?;
@@ -127,15 +117,11 @@ impl<'a> Resource<'a, '_> {
         let start = match start.as_deref().map(date::parse) {
             Some(Some(When::Instant(start))) => Some(start),
             Some(Some(When::Day(_) | When::Partial)) => {
-                faults
-                    .push(self.fault(Reason::NoTimeOfDay("Encounter.period.start"), fields.period));
+                faults.push(self.fault(Reason::NoTimeOfDay("Encounter.period.start"), fields.period));
                 None
             }
             Some(None) => {
-                faults.push(self.fault(
-                    Reason::NotADateTime("Encounter.period.start"),
-                    fields.period,
-                ));
+                faults.push(self.fault(Reason::NotADateTime("Encounter.period.start"), fields.period));
                 None
             }
             None => {
@@ -150,8 +136,7 @@ impl<'a> Resource<'a, '_> {
             Some(When::Instant(end)) => Some(end),
             Some(When::Day(_) | When::Partial) => None,
             None => {
-                faults
-                    .push(self.fault(Reason::NotADateTime("Encounter.period.end"), fields.period));
+                faults.push(self.fault(Reason::NotADateTime("Encounter.period.end"), fields.period));
                 None
             }
         });
@@ -192,10 +177,7 @@ impl<'a> Resource<'a, '_> {
         if let Some(reference) = &link.reference {
             return self.links.resolve(reference, expected);
         }
-        let npi = link
-            .identifier
-            .as_ref()
-            .filter(|Object(identifier)| identifier.of_system(NPI));
+        let npi = link.identifier.as_ref().filter(|Object(identifier)| identifier.of_system(NPI));
         match npi.and_then(|Object(identifier)| identifier.value()) {
             Some(npi) if expected == Kind::Practitioner => Reference::Npi(npi.to_owned()),
             _ => Reference::Other,
@@ -217,10 +199,7 @@ impl<'a> Resource<'a, '_> {
 
     /// A fault in `field`, or in the resource as a whole.
     fn fault(&self, reason: Reason, field: Option<&'a RawValue>) -> Fault<'a> {
-        Fault {
-            reason,
-            at: field.map_or(self.text, RawValue::get),
-        }
+        Fault { reason, at: field.map_or(self.text, RawValue::get) }
     }
 
     fn fields<T: Deserialize<'a>>(&self, kind: Kind) -> Result<T, Fault<'a>> {
@@ -250,20 +229,10 @@ pub(super) fn resource_id(text: &str) -> Option<Cow<'_, str>> {
 /// The `resourceType` if it is the first key, as nearly every source writes it: nine resources in ten are of types
 /// that the clinic skips, and need not be parsed for that.
 fn leading_resource_type(text: &str) -> Option<&str> {
-    let key = text
-        .trim_start()
-        .strip_prefix('{')?
-        .trim_start()
-        .strip_prefix("\"resourceType\"")?;
-    let value = key
-        .trim_start()
-        .strip_prefix(':')?
-        .trim_start()
-        .strip_prefix('"')?;
+    let key = text.trim_start().strip_prefix('{')?.trim_start().strip_prefix("\"resourceType\"")?;
+    let value = key.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
     let (name, _) = value.split_once('"')?;
-    name.bytes()
-        .all(|byte| byte.is_ascii_alphabetic())
-        .then_some(name)
+    name.bytes().all(|byte| byte.is_ascii_alphabetic()).then_some(name)
 }
 
 fn object_reason(text: &str, error: &serde_json::Error, place: &'static str) -> Reason {
@@ -274,23 +243,12 @@ fn object_reason(text: &str, error: &serde_json::Error, place: &'static str) -> 
     }
 }
 
-fn element<'a, T: Deserialize<'a>>(
-    field: Option<&'a RawValue>,
-    path: &'static str,
-) -> Result<Option<T>, Fault<'a>> {
+fn element<'a, T: Deserialize<'a>>(field: Option<&'a RawValue>, path: &'static str) -> Result<Option<T>, Fault<'a>> {
     let Some(field) = field else { return Ok(None) };
-    serde_json::from_str(field.get())
-        .map(Some)
-        .map_err(|_| Fault {
-            reason: Reason::Malformed(path),
-            at: field.get(),
-        })
+    serde_json::from_str(field.get()).map(Some).map_err(|_| Fault { reason: Reason::Malformed(path), at: field.get() })
 }
 
-fn list<'a, T: Deserialize<'a>>(
-    field: Option<&'a RawValue>,
-    path: &'static str,
-) -> Result<Vec<Object<T>>, Fault<'a>> {
+fn list<'a, T: Deserialize<'a>>(field: Option<&'a RawValue>, path: &'static str) -> Result<Vec<Object<T>>, Fault<'a>> {
     Ok(element(field, path)?.unwrap_or_default())
 }
 

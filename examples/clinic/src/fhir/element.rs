@@ -62,15 +62,8 @@ pub(super) fn display_name(names: &[Object<HumanName>]) -> Option<String> {
 impl HumanName {
     fn display(&self) -> Option<String> {
         let given = self.given.iter().flatten().flatten();
-        let parts: Vec<&str> = given
-            .chain(&self.family)
-            .filter_map(|part| filled(part))
-            .collect();
-        if parts.is_empty() {
-            self.text.as_deref().and_then(filled).map(str::to_owned)
-        } else {
-            Some(parts.join(" "))
-        }
+        let parts: Vec<&str> = given.chain(&self.family).filter_map(|part| filled(part)).collect();
+        if parts.is_empty() { self.text.as_deref().and_then(filled).map(str::to_owned) } else { Some(parts.join(" ")) }
     }
 }
 
@@ -88,9 +81,7 @@ impl Identifier {
     }
 
     pub(super) fn of_type(&self, code: &str) -> bool {
-        self.r#type
-            .as_ref()
-            .is_some_and(|Object(concept)| concept.has(code))
+        self.r#type.as_ref().is_some_and(|Object(concept)| concept.has(code))
     }
 
     pub(super) fn value(&self) -> Option<&str> {
@@ -99,10 +90,7 @@ impl Identifier {
 }
 
 /// The value of the first identifier in use that fits.
-pub(super) fn identifier(
-    identifiers: &[Object<Identifier>],
-    fits: impl Fn(&Identifier) -> bool,
-) -> Option<String> {
+pub(super) fn identifier(identifiers: &[Object<Identifier>], fits: impl Fn(&Identifier) -> bool) -> Option<String> {
     identifiers
         .iter()
         .map(|Object(identifier)| identifier)
@@ -122,9 +110,7 @@ pub(super) fn phone(contacts: &[Object<ContactPoint>]) -> Option<String> {
     contacts
         .iter()
         .map(|Object(contact)| contact)
-        .filter(|contact| {
-            contact.system.as_deref() == Some("phone") && contact.r#use.as_deref() != Some("old")
-        })
+        .filter(|contact| contact.system.as_deref() == Some("phone") && contact.r#use.as_deref() != Some("old"))
         .find_map(|contact| contact.value.as_deref().and_then(filled).map(str::to_owned))
 }
 
@@ -142,8 +128,7 @@ pub(super) struct CodeableConcept {
 
 impl CodeableConcept {
     fn has(&self, code: &str) -> bool {
-        self.codings()
-            .any(|coding| coding.code.as_deref() == Some(code))
+        self.codings().any(|coding| coding.code.as_deref() == Some(code))
     }
 
     fn codings(&self) -> impl Iterator<Item = &Coding> {
@@ -152,20 +137,10 @@ impl CodeableConcept {
 
     /// The first coding that has a code, and what people call it.
     pub(super) fn code_and_text(&self) -> (Option<String>, Option<String>) {
-        let coding = self
-            .codings()
-            .find(|coding| coding.code.as_deref().and_then(filled).is_some());
-        let code = coding
-            .and_then(|coding| coding.code.as_deref())
-            .and_then(filled);
-        let display = coding
-            .or_else(|| self.codings().next())
-            .and_then(|coding| coding.display.as_deref());
-        let text = self
-            .text
-            .as_deref()
-            .and_then(filled)
-            .or_else(|| display.and_then(filled));
+        let coding = self.codings().find(|coding| coding.code.as_deref().and_then(filled).is_some());
+        let code = coding.and_then(|coding| coding.code.as_deref()).and_then(filled);
+        let display = coding.or_else(|| self.codings().next()).and_then(|coding| coding.display.as_deref());
+        let text = self.text.as_deref().and_then(filled).or_else(|| display.and_then(filled));
         (code.map(str::to_owned), text.map(str::to_owned))
     }
 }
@@ -192,10 +167,7 @@ pub(super) struct Participant {
 impl Participant {
     /// Whether this is who mainly carried the encounter out: `PPRF` of v3-ParticipationType.
     pub(super) fn is_primary(&self) -> bool {
-        self.r#type
-            .iter()
-            .flatten()
-            .any(|Object(concept)| concept.has("PPRF"))
+        self.r#type.iter().flatten().any(|Object(concept)| concept.has("PPRF"))
     }
 }
 

@@ -32,10 +32,7 @@ pub(super) struct Limits {
 
 impl Limits {
     // Synthea's largest bundles (a long life with claims and images) are around 100 MB.
-    const DEFAULT: Self = Self {
-        bundle_bytes: 256 << 20,
-        line_bytes: 16 << 20,
-    };
+    const DEFAULT: Self = Self { bundle_bytes: 256 << 20, line_bytes: 16 << 20 };
 }
 
 impl Folder {
@@ -46,29 +43,17 @@ impl Folder {
     /// [`FolderError`] when there is no such folder, when it cannot be read, or when it holds no FHIR files.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FolderError> {
         let path = path.as_ref();
-        let unreadable = |error: io::Error| FolderError::Unreadable {
-            path: path.to_owned(),
-            kind: error.kind(),
-        };
+        let unreadable = |error: io::Error| FolderError::Unreadable { path: path.to_owned(), kind: error.kind() };
 
         if !fs::metadata(path).map_err(unreadable)?.is_dir() {
-            return Err(FolderError::NotAFolder {
-                path: path.to_owned(),
-            });
+            return Err(FolderError::NotAFolder { path: path.to_owned() });
         }
         let files = list(path).map_err(unreadable)?;
         if files.is_empty() {
-            return Err(FolderError::NoFhirFiles {
-                path: path.to_owned(),
-                subfolder: subfolder_with_files(path),
-            });
+            return Err(FolderError::NoFhirFiles { path: path.to_owned(), subfolder: subfolder_with_files(path) });
         }
         let total_bytes = files.iter().map(|file| file.bytes).sum();
-        Ok(Self {
-            files: files.into(),
-            total_bytes,
-            limits: Limits::DEFAULT,
-        })
+        Ok(Self { files: files.into(), total_bytes, limits: Limits::DEFAULT })
     }
 
     /// The size of all files as they lie on disk: what [`Records::bytes_read`] reaches at the end.
@@ -132,18 +117,10 @@ impl fmt::Display for FolderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { path, kind } => {
-                write!(
-                    f,
-                    "cannot read the input folder `{}`: {kind}; pass a folder of FHIR R4 records",
-                    path.display()
-                )
+                write!(f, "cannot read the input folder `{}`: {kind}; pass a folder of FHIR R4 records", path.display())
             }
             Self::NotAFolder { path } => {
-                write!(
-                    f,
-                    "`{}` is not a folder; pass the folder that holds the FHIR files",
-                    path.display()
-                )
+                write!(f, "`{}` is not a folder; pass the folder that holds the FHIR files", path.display())
             }
             Self::NoFhirFiles { path, subfolder } => {
                 write!(
@@ -179,28 +156,15 @@ mod tests {
 
         let folder = crate::fhir::tests::folder_of([("notes.txt", "")]);
         let file = Folder::open(folder.path().join("notes.txt")).expect_err("it is a file");
-        assert!(
-            file.to_string()
-                .ends_with("notes.txt` is not a folder; pass the folder that holds the FHIR files")
-        );
+        assert!(file.to_string().ends_with("notes.txt` is not a folder; pass the folder that holds the FHIR files"));
 
         let empty = Folder::open(folder.path()).expect_err("nothing to read");
-        assert_eq!(
-            empty,
-            FolderError::NoFhirFiles {
-                path: folder.path().to_owned(),
-                subfolder: None
-            }
-        );
+        assert_eq!(empty, FolderError::NoFhirFiles { path: folder.path().to_owned(), subfolder: None });
         assert!(empty.to_string().ends_with("either also as `.gz`"));
 
         fs::create_dir(folder.path().join("fhir")).expect("the folder is writable");
         fs::write(folder.path().join("fhir/a.json"), "").expect("the folder is writable");
         let parent = Folder::open(folder.path()).expect_err("nothing to read");
-        assert!(
-            parent
-                .to_string()
-                .ends_with("fhir` has some, pass that folder")
-        );
+        assert!(parent.to_string().ends_with("fhir` has some, pass that folder"));
     }
 }

@@ -22,32 +22,18 @@ pub(super) struct Input {
 impl Input {
     pub(super) fn open(file: &SourceFile, bytes_read: Arc<AtomicU64>) -> Result<Self, Reason> {
         let opened = File::open(&file.path).map_err(|error| Reason::CannotOpen(error.kind()))?;
-        let counted = BufReader::new(Counted {
-            file: opened,
-            bytes_read,
-        });
+        let counted = BufReader::new(Counted { file: opened, bytes_read });
         // A gzip file may have several members: bgzip writes them, and concatenation makes them.
-        let reader: Box<dyn BufRead + Send> = if file.gzip {
-            Box::new(BufReader::new(MultiGzDecoder::new(counted)))
-        } else {
-            Box::new(counted)
-        };
-        Ok(Self {
-            reader,
-            gzip: file.gzip,
-            bytes: file.bytes,
-        })
+        let reader: Box<dyn BufRead + Send> =
+            if file.gzip { Box::new(BufReader::new(MultiGzDecoder::new(counted))) } else { Box::new(counted) };
+        Ok(Self { reader, gzip: file.gzip, bytes: file.bytes })
     }
 
     /// Everything that is left, up to one byte more than `limit`.
     pub(super) fn read_all(&mut self, limit: u64) -> Result<Vec<u8>, Reason> {
         // Room for the whole file at once: growing a vector step by step can take three times as much.
-        let mut bytes =
-            Vec::with_capacity(usize::try_from(self.bytes.min(limit)).unwrap_or_default());
-        match (&mut self.reader)
-            .take(limit.saturating_add(1))
-            .read_to_end(&mut bytes)
-        {
+        let mut bytes = Vec::with_capacity(usize::try_from(self.bytes.min(limit)).unwrap_or_default());
+        match (&mut self.reader).take(limit.saturating_add(1)).read_to_end(&mut bytes) {
             Ok(_) => Ok(bytes),
             Err(error) => Err(self.reason(&error)),
         }
@@ -89,11 +75,7 @@ impl Input {
 
     fn reason(&self, error: &io::Error) -> Reason {
         match error.kind() {
-            io::ErrorKind::InvalidInput
-            | io::ErrorKind::InvalidData
-            | io::ErrorKind::UnexpectedEof
-                if self.gzip =>
-            {
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof if self.gzip => {
                 Reason::DamagedGzip
             }
             kind => Reason::CannotRead(kind),

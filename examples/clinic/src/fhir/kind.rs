@@ -8,12 +8,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 4] = [
-        Self::Organization,
-        Self::Practitioner,
-        Self::Patient,
-        Self::Encounter,
-    ];
+    pub(super) const ALL: [Self; 4] = [Self::Organization, Self::Practitioner, Self::Patient, Self::Encounter];
 
     /// `resourceType`, and what a Bulk Data file of it is named after.
     pub(super) fn name(self) -> &'static str {

@@ -28,10 +28,7 @@ fn is_only_numbered(name: &str, kind: Kind) -> bool {
     let stem = without_extension(name, ".gz").unwrap_or(name);
     let stem = without_extension(stem, ".ndjson").unwrap_or(stem);
     stem.strip_prefix(kind.name()).is_some_and(|rest| {
-        rest.len() <= 5
-            && rest
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_'))
+        rest.len() <= 5 && rest.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_'))
     })
 }
 
@@ -44,10 +41,7 @@ fn bundle_label(name: &str) -> Option<String> {
     let extension = name.strip_prefix(stem)?;
     let (named, tail) = stem.rsplit_once('_').unwrap_or(("", stem));
     let digits = tail.get(..8)?;
-    let is_hex = |text: &str| {
-        text.bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
+    let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let is_decimal = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
 
     if tail.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && tail.split('-').all(is_hex) {
@@ -71,14 +65,8 @@ mod tests {
             super::label(name, layout, 3, 92)
         };
         assert_eq!(label("Ada_Bead_c9efcb62.json"), "…c9efcb62.json");
-        assert_eq!(
-            label("Ada604_M_Bead12_0a6b7c1e-1111-2222-3333-444455556666.json.gz"),
-            "…0a6b7c1e….json.gz"
-        );
-        assert_eq!(
-            label("0a6b7c1e-1111-2222-3333-444455556666.json"),
-            "…0a6b7c1e….json"
-        );
+        assert_eq!(label("Ada604_M_Bead12_0a6b7c1e-1111-2222-3333-444455556666.json.gz"), "…0a6b7c1e….json.gz");
+        assert_eq!(label("0a6b7c1e-1111-2222-3333-444455556666.json"), "…0a6b7c1e….json");
         for named in [
             "Ada_Bead.json",
             "Ada.json",
@@ -92,17 +80,8 @@ mod tests {
         }
         assert_eq!(label("Patient.000.ndjson"), "Patient.000.ndjson");
         assert_eq!(label("Encounter.ndjson.gz"), "Encounter.ndjson.gz");
-        assert_eq!(
-            label("Patient-1234567.ndjson"),
-            "Patient….ndjson (file 3 of 92)"
-        );
-        assert_eq!(
-            label("Patient.Ada.ndjson.gz"),
-            "Patient….ndjson (file 3 of 92)"
-        );
-        assert_eq!(
-            label("practitionerInformation1671557219.json"),
-            "practitionerInformation1671557219.json"
-        );
+        assert_eq!(label("Patient-1234567.ndjson"), "Patient….ndjson (file 3 of 92)");
+        assert_eq!(label("Patient.Ada.ndjson.gz"), "Patient….ndjson (file 3 of 92)");
+        assert_eq!(label("practitionerInformation1671557219.json"), "practitionerInformation1671557219.json");
     }
 }

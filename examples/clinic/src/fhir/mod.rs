@@ -39,8 +39,6 @@ mod tests;
 
 pub use folder::{Folder, FolderError};
 pub use problem::{Problem, Reason};
-pub use record::{
-    Encounter, EncounterClass, EncounterStatus, Item, Organization, Patient, Practitioner,
-};
+pub use record::{Encounter, EncounterClass, EncounterStatus, Item, Organization, Patient, Practitioner};
 pub use records::Records;
 pub use reference::Reference;

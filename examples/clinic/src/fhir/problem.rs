@@ -85,25 +85,17 @@ impl fmt::Display for Reason {
             Self::LineTooLong(limit) => write!(f, "line is longer than {limit} bytes"),
             Self::NotUtf8 => f.write_str("not UTF-8"),
             Self::MalformedJson => f.write_str("malformed JSON"),
-            Self::NotABundle => f.write_str(
-                "not a FHIR bundle (an object of resourceType Bundle with a list of entries)",
-            ),
-            Self::NotAResource => {
-                f.write_str("not a FHIR resource (an object with a resourceType)")
+            Self::NotABundle => {
+                f.write_str("not a FHIR bundle (an object of resourceType Bundle with a list of entries)")
             }
+            Self::NotAResource => f.write_str("not a FHIR resource (an object with a resourceType)"),
             Self::WrongResourceType(expected) => {
                 write!(f, "not the {expected} resource that the file name promises")
             }
             Self::RepeatedKey(place) => write!(f, "a key occurs twice in {place}"),
             Self::Missing(path) => write!(f, "missing {path}"),
-            Self::Malformed(path) => write!(
-                f,
-                "{path} does not have the JSON shape that FHIR R4 gives it"
-            ),
-            Self::NotAnId(path) => write!(
-                f,
-                "{path} is not a FHIR id (1 to 64 letters, digits, `-` and `.`)"
-            ),
+            Self::Malformed(path) => write!(f, "{path} does not have the JSON shape that FHIR R4 gives it"),
+            Self::NotAnId(path) => write!(f, "{path} is not a FHIR id (1 to 64 letters, digits, `-` and `.`)"),
             Self::UnknownCode(path) => write!(f, "{path} is not in the value set of FHIR R4"),
             Self::NotADate(path) => write!(f, "{path} is not a date"),
             Self::NotADateTime(path) => write!(f, "{path} is not a date-time"),

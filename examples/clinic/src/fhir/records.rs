@@ -75,19 +75,12 @@ impl Records {
                 self.lines = Some(Lines::new(input, kind, &file.label, self.limits.line_bytes));
             }
             (Ok(input), Layout::Bundle { .. }) => {
-                bundle::read(input, self.limits.bundle_bytes, &file.label, |item| {
-                    self.ready.push_back(item)
-                });
+                bundle::read(input, self.limits.bundle_bytes, &file.label, |item| self.ready.push_back(item));
                 self.close();
             }
             (Err(reason), _) => {
                 let file = file.label.to_string();
-                self.ready.push_back(Item::Problem(Problem {
-                    file,
-                    line: None,
-                    entry: None,
-                    reason,
-                }));
+                self.ready.push_back(Item::Problem(Problem { file, line: None, entry: None, reason }));
                 self.close();
             }
         }

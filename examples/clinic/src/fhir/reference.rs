@@ -53,9 +53,7 @@ fn conditional(kind: &str, search: &str, expected: Kind) -> Reference {
         .and_then(|identifier| identifier.split_once('|'))
         .filter(|(system, value)| *system == NPI && !value.is_empty() && !value.contains('&'));
     match npi {
-        Some((_, value))
-            if expected == Kind::Practitioner && last_segment(kind) == expected.name() =>
-        {
+        Some((_, value)) if expected == Kind::Practitioner && last_segment(kind) == expected.name() => {
             Reference::Npi(value.to_owned())
         }
         _ => Reference::Other,
@@ -64,13 +62,9 @@ fn conditional(kind: &str, search: &str, expected: Kind) -> Reference {
 
 /// `Patient/17`, `https://example.org/fhir/Patient/17`, either with `/_history/2`.
 fn literal(reference: &str, expected: Kind) -> Reference {
-    let current = reference
-        .split_once("/_history/")
-        .map_or(reference, |(resource, _)| resource);
+    let current = reference.split_once("/_history/").map_or(reference, |(resource, _)| resource);
     match current.rsplit_once('/') {
-        Some((kind, id)) if last_segment(kind) == expected.name() && is_id(id) => {
-            Reference::Id(id.to_owned())
-        }
+        Some((kind, id)) if last_segment(kind) == expected.name() && is_id(id) => Reference::Id(id.to_owned()),
         _ => Reference::Other,
     }
 }
@@ -86,10 +80,7 @@ pub(super) fn urn_id(url: &str) -> Option<&str> {
 
 /// FHIR's data type `id` (<http://hl7.org/fhir/R4/datatypes.html#id>).
 pub(super) fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
 }
 
 #[cfg(test)]
@@ -108,24 +99,16 @@ mod tests {
     fn literal_references_name_an_id() {
         assert_eq!(practitioner("Practitioner/a-1.b"), id("a-1.b"));
         assert_eq!(practitioner("Practitioner/7/_history/2"), id("7"));
-        assert_eq!(
-            practitioner("https://example.org/fhir/Practitioner/7"),
-            id("7")
-        );
+        assert_eq!(practitioner("https://example.org/fhir/Practitioner/7"), id("7"));
         assert_eq!(practitioner("urn:uuid:1b"), id("1b"));
     }
 
     #[test]
     fn a_conditional_reference_names_an_npi() {
         let npi = Reference::Npi("9999994397".to_owned());
+        assert_eq!(practitioner("Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|9999994397"), npi);
         assert_eq!(
-            practitioner("Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|9999994397"),
-            npi
-        );
-        assert_eq!(
-            practitioner(
-                "https://x.org/Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|9999994397"
-            ),
+            practitioner("https://x.org/Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|9999994397"),
             npi
         );
         for other in [
@@ -162,20 +145,11 @@ mod tests {
         let mut links = Links::default();
         links.add("urn:uuid:x".into(), Some((Kind::Practitioner, "7".into())));
         links.add("urn:uuid:x".into(), Some((Kind::Practitioner, "8".into())));
-        links.add(
-            "https://example.org/p/1".into(),
-            Some((Kind::Practitioner, "1".into())),
-        );
+        links.add("https://example.org/p/1".into(), Some((Kind::Practitioner, "1".into())));
         links.add("urn:uuid:relative".into(), None);
         assert_eq!(links.resolve("urn:uuid:x", Kind::Practitioner), id("7"));
-        assert_eq!(
-            links.resolve("https://example.org/p/1", Kind::Practitioner),
-            id("1")
-        );
+        assert_eq!(links.resolve("https://example.org/p/1", Kind::Practitioner), id("1"));
         assert_eq!(links.resolve("urn:uuid:x", Kind::Patient), Reference::Other);
-        assert_eq!(
-            links.resolve("urn:uuid:relative", Kind::Practitioner),
-            Reference::Other
-        );
+        assert_eq!(links.resolve("urn:uuid:relative", Kind::Practitioner), Reference::Other);
     }
 }

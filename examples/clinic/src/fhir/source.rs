@@ -31,62 +31,33 @@ pub(super) fn list(folder: &Path) -> io::Result<Vec<SourceFile>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path
-            .file_name()
-            .unwrap_or_else(|| OsStr::new(""))
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_else(|| OsStr::new("")).to_string_lossy().into_owned();
         let Some((layout, gzip)) = layout(&name) else {
             continue;
         };
         // Follows links. A link to nowhere is listed, to be reported when it is read.
         let metadata = fs::metadata(&path).ok();
-        if metadata
-            .as_ref()
-            .is_some_and(|metadata| !metadata.is_file())
-        {
+        if metadata.as_ref().is_some_and(|metadata| !metadata.is_file()) {
             continue;
         }
         let bytes = metadata.map_or(0, |metadata| metadata.len());
-        found.push((
-            name,
-            SourceFile {
-                path,
-                bytes,
-                layout,
-                gzip,
-                label: "".into(),
-            },
-        ));
+        found.push((name, SourceFile { path, bytes, layout, gzip, label: "".into() }));
     }
-    found.sort_by(|(_, a), (_, b)| {
-        rank(a.layout)
-            .cmp(&rank(b.layout))
-            .then_with(|| a.path.cmp(&b.path))
-    });
+    found.sort_by(|(_, a), (_, b)| rank(a.layout).cmp(&rank(b.layout)).then_with(|| a.path.cmp(&b.path)));
 
     let total = found.len();
-    let labelled = found
-        .into_iter()
-        .zip(1..)
-        .map(|((name, file), position)| SourceFile {
-            label: label(&name, file.layout, position, total).into(),
-            ..file
-        });
+    let labelled = found.into_iter().zip(1..).map(|((name, file), position)| SourceFile {
+        label: label(&name, file.layout, position, total).into(),
+        ..file
+    });
     Ok(labelled.collect())
 }
 
 /// The first folder in `folder` that has FHIR files.
 pub(super) fn subfolder_with_files(folder: &Path) -> Option<PathBuf> {
-    let mut subfolders: Vec<PathBuf> = fs::read_dir(folder)
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path())
-        .collect();
+    let mut subfolders: Vec<PathBuf> = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).collect();
     subfolders.sort();
-    subfolders
-        .into_iter()
-        .find(|path| path.is_dir() && list(path).is_ok_and(|files| !files.is_empty()))
+    subfolders.into_iter().find(|path| path.is_dir() && list(path).is_ok_and(|files| !files.is_empty()))
 }
 
 /// How a file of this name is read and whether it is compressed; `None` when it is not a FHIR file.
@@ -99,29 +70,18 @@ pub(super) fn layout(name: &str) -> Option<(Layout, bool)> {
         None => (name, false),
     };
     if let Some(stem) = without_extension(stem, ".json") {
-        let shared = SHARED_BUNDLES
-            .into_iter()
-            .find(|(prefix, _)| stem.starts_with(prefix))
-            .map(|(_, kind)| kind);
+        let shared = SHARED_BUNDLES.into_iter().find(|(prefix, _)| stem.starts_with(prefix)).map(|(_, kind)| kind);
         return Some((Layout::Bundle { shared }, gzip));
     }
     let stem = without_extension(stem, ".ndjson")?;
     // `PractitionerRole.ndjson` is not a file of practitioners.
-    let is_of = |kind: &Kind| {
-        stem.strip_prefix(kind.name())
-            .is_some_and(|rest| !rest.starts_with(char::is_alphabetic))
-    };
-    Kind::ALL
-        .into_iter()
-        .find(is_of)
-        .map(|kind| (Layout::Lines(kind), gzip))
+    let is_of = |kind: &Kind| stem.strip_prefix(kind.name()).is_some_and(|rest| !rest.starts_with(char::is_alphabetic));
+    Kind::ALL.into_iter().find(is_of).map(|kind| (Layout::Lines(kind), gzip))
 }
 
 /// The bundles in which Synthea writes whom patients' bundles refer to by identifier.
-const SHARED_BUNDLES: [(&str, Kind); 2] = [
-    ("hospitalInformation", Kind::Organization),
-    ("practitionerInformation", Kind::Practitioner),
-];
+const SHARED_BUNDLES: [(&str, Kind); 2] =
+    [("hospitalInformation", Kind::Organization), ("practitionerInformation", Kind::Practitioner)];
 
 pub(super) fn without_extension<'a>(name: &'a str, extension: &str) -> Option<&'a str> {
     let at = name.len().checked_sub(extension.len())?;
@@ -145,16 +105,7 @@ mod tests {
     fn order(names: &[&str]) -> Vec<String> {
         let folder = crate::fhir::tests::folder_of(names.iter().map(|name| (*name, "")));
         let files = list(folder.path()).expect("the folder is readable");
-        files
-            .iter()
-            .map(|file| {
-                file.path
-                    .file_name()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned()
-            })
-            .collect()
+        files.iter().map(|file| file.path.file_name().unwrap_or_default().to_string_lossy().into_owned()).collect()
     }
 
     #[test]

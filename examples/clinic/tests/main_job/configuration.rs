@@ -25,7 +25,8 @@ async fn a_wrong_database_url_is_one_clear_error() {
     let port = free_port();
     let postgres = Postgres::shared().await;
     let nobody = postgres.url_of("nobody");
-    let (scheme, rest) = postgres.url_of("postgres").split_once("://").map(|(s, r)| (s.to_owned(), r.to_owned())).expect("a URL");
+    let (scheme, rest) =
+        postgres.url_of("postgres").split_once("://").map(|(s, r)| (s.to_owned(), r.to_owned())).expect("a URL");
     let (user, host) = rest.split_once('@').expect("a URL with a user");
     let user = user.split(':').next().expect("a user");
     let wrong_password = format!("{scheme}://{user}:s3cret@{host}");

@@ -53,8 +53,12 @@ pub(super) async fn connect(url: &str, config: &Config) -> Result<Client> {
             "the server refused user, password or credentials",
             "use `nats://user:password@host:4222`, or set `NATS_CREDENTIALS`",
         ),
-        ConnectErrorKind::TimedOut => error(url, "the server does not answer", "check host and port, and whether it is a NATS server"),
-        ConnectErrorKind::Tls => error(url, "the TLS handshake failed", "check the server's certificate; `tls://` requires TLS"),
+        ConnectErrorKind::TimedOut => {
+            error(url, "the server does not answer", "check host and port, and whether it is a NATS server")
+        }
+        ConnectErrorKind::Tls => {
+            error(url, "the TLS handshake failed", "check the server's certificate; `tls://` requires TLS")
+        }
         _ => error(
             url,
             "the server cannot be reached, or it is no NATS server",
@@ -95,8 +99,14 @@ fn servers(url: &str) -> Result<Servers> {
 pub(super) async fn check_jetstream(url: &str, context: &jetstream::Context) -> Result<()> {
     let answer = context.query_account().await;
     answer.map(|_| ()).map_err(|e| match e.kind() {
-        AccountErrorKind::JetStream(ref refusal) if refusal.error_code() == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => {
-            error(url, "JetStream is not enabled for this account", "enable it for the account in the server's configuration")
+        AccountErrorKind::JetStream(ref refusal)
+            if refusal.error_code() == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT =>
+        {
+            error(
+                url,
+                "JetStream is not enabled for this account",
+                "enable it for the account in the server's configuration",
+            )
         }
         AccountErrorKind::JetStream(_) => {
             error(url, "the server refuses JetStream", "start it with JetStream (`nats-server -js`), and check its log")

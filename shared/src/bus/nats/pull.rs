@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{Consumer, pull};
 use async_nats::jetstream::Message;
+use async_nats::jetstream::consumer::{Consumer, pull};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -242,11 +242,7 @@ fn delivery(message: Message) -> Option<(u64, Delivery)> {
         .flat_map(|headers| headers.iter())
         .flat_map(|(name, values)| values.iter().map(move |value| (name.to_string(), value.as_str().to_owned())))
         .collect();
-    let message = Delivered {
-        subject: message.subject.to_string(),
-        headers,
-        payload: Bytes::clone(&message.payload),
-        origin,
-    };
+    let message =
+        Delivered { subject: message.subject.to_string(), headers, payload: Bytes::clone(&message.payload), origin };
     Some((sequence, Delivery { message, deliveries, acker: Acker::Nats(acker), permit: None }))
 }

@@ -49,13 +49,20 @@ pub(super) async fn ensure_stream(context: &Context, domain: &str) -> Result<()>
         }
     })?;
     let subjects = &found.cached_info().config.subjects;
-    let missing = wanted.subjects.iter().find(|subject| !subjects.iter().any(|have| crate::event::subject::covers(have, subject) || have == *subject));
+    let missing = wanted
+        .subjects
+        .iter()
+        .find(|subject| !subjects.iter().any(|have| crate::event::subject::covers(have, subject) || have == *subject));
     match missing {
         None => Ok(()),
         Some(subject) => Err(Error::config(
             "NATS_URL",
             format!("the stream `{}` exists on the server but does not take `{subject}`", wanted.name),
-            format!("add the subject to the stream: `nats stream edit {} --subjects {}`", wanted.name, wanted.subjects.join(",")),
+            format!(
+                "add the subject to the stream: `nats stream edit {} --subjects {}`",
+                wanted.name,
+                wanted.subjects.join(",")
+            ),
         )),
     }
 }
@@ -106,10 +113,9 @@ pub(super) async fn ensure_consumer(
             return Ok(existing);
         }
     }
-    stream
-        .create_consumer(wanted)
-        .await
-        .map_err(|_| unavailable(format!("the consumer `{}` on the stream `{stream_name}` cannot be made", route.durable)))
+    stream.create_consumer(wanted).await.map_err(|_| {
+        unavailable(format!("the consumer `{}` on the stream `{stream_name}` cannot be made", route.durable))
+    })
 }
 
 /// The pattern within one domain: a wildcard in its first place is narrowed to the domain.

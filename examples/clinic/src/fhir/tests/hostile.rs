@@ -15,16 +15,10 @@ fn read_safely(folder: &TestFolder, text: &[u8]) -> Vec<Item> {
     for name in ["Secret_Bead_c9efcb62.json", "Patient.ndjson"] {
         fs::write(folder.path().join(name), text).expect("the temporary folder is writable");
     }
-    let items: Vec<Item> = Folder::open(folder.path())
-        .expect("the folder has FHIR files")
-        .records()
-        .collect();
+    let items: Vec<Item> = Folder::open(folder.path()).expect("the folder has FHIR files").records().collect();
     for problem in problems(&items) {
         let shown = format!("{problem} {problem:?}");
-        assert!(
-            !shown.contains("Secret") && !shown.contains("1970"),
-            "{shown}"
-        );
+        assert!(!shown.contains("Secret") && !shown.contains("1970"), "{shown}");
     }
     items
 }
@@ -39,10 +33,7 @@ fn text_cut_anywhere_is_reported() {
     for end in 0..BUNDLE.len() {
         let items = read_safely(&folder, &BUNDLE.as_bytes()[..end]);
         assert!(!problems(&items).is_empty(), "cut at {end}");
-        assert!(
-            !items.iter().any(|item| matches!(item, Item::Patient(_))),
-            "cut at {end}"
-        );
+        assert!(!items.iter().any(|item| matches!(item, Item::Patient(_))), "cut at {end}");
     }
 }
 
@@ -64,10 +55,7 @@ fn deep_nesting_is_only_deep() {
     let depth = 1_000_000;
     let nested = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let extended = patient("p").replacen('{', &format!(r#"{{"extension":{nested},"#), 1);
-    assert!(matches!(
-        &read([("Patient.ndjson", &extended)])[..],
-        [Item::Patient(_)]
-    ));
+    assert!(matches!(&read([("Patient.ndjson", &extended)])[..], [Item::Patient(_)]));
     for broken in [
         nested.clone(),
         "[".repeat(depth),
@@ -82,13 +70,7 @@ fn deep_nesting_is_only_deep() {
 #[test]
 fn many_problems_in_one_file_have_their_lines() {
     let entries = vec!["\n7"; 200_000].join(",");
-    let items = read([(
-        "a.json",
-        format!(r#"{{"resourceType":"Bundle","entry":[{entries}]}}"#),
-    )]);
-    let lines: Vec<Option<u64>> = problems(&items)
-        .iter()
-        .map(|problem| problem.line)
-        .collect();
+    let items = read([("a.json", format!(r#"{{"resourceType":"Bundle","entry":[{entries}]}}"#))]);
+    let lines: Vec<Option<u64>> = problems(&items).iter().map(|problem| problem.line).collect();
     assert_eq!(lines, (2..200_002).map(Some).collect::<Vec<_>>());
 }

@@ -35,15 +35,9 @@ impl Drop for TestFolder {
     }
 }
 
-pub(super) fn folder_of<'a, C: AsRef<[u8]>>(
-    files: impl IntoIterator<Item = (&'a str, C)>,
-) -> TestFolder {
+pub(super) fn folder_of<'a, C: AsRef<[u8]>>(files: impl IntoIterator<Item = (&'a str, C)>) -> TestFolder {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let name = format!(
-        "clinic-fhir-{}-{}",
-        process::id(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    );
+    let name = format!("clinic-fhir-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let folder = TestFolder(env::temp_dir().join(name));
     fs::create_dir(folder.path()).expect("the temporary folder is writable");
     for (name, content) in files {
@@ -54,19 +48,12 @@ pub(super) fn folder_of<'a, C: AsRef<[u8]>>(
 
 fn read<'a, C: AsRef<[u8]>>(files: impl IntoIterator<Item = (&'a str, C)>) -> Vec<Item> {
     let folder = folder_of(files);
-    Folder::open(folder.path())
-        .expect("the folder has FHIR files")
-        .records()
-        .collect()
+    Folder::open(folder.path()).expect("the folder has FHIR files").records().collect()
 }
 
 fn read_within<C: AsRef<[u8]>>(limits: Limits, file: &str, content: C) -> Vec<Item> {
     let folder = folder_of([(file, content)]);
-    Folder::open(folder.path())
-        .expect("the folder has FHIR files")
-        .with_limits(limits)
-        .records()
-        .collect()
+    Folder::open(folder.path()).expect("the folder has FHIR files").with_limits(limits).records().collect()
 }
 
 fn problems(items: &[Item]) -> Vec<&Problem> {
@@ -95,9 +82,7 @@ fn brief(items: &[Item]) -> Vec<String> {
 
 fn gzip(content: impl AsRef<[u8]>) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder
-        .write_all(content.as_ref())
-        .expect("a vector takes everything");
+    encoder.write_all(content.as_ref()).expect("a vector takes everything");
     encoder.finish().expect("a vector takes everything")
 }
 

@@ -8,17 +8,11 @@ use crate::fhir::{Item, Organization, Patient, Practitioner, Reason};
 
 /// The items of one resource with the given fields.
 pub(super) fn resource(kind: &str, fields: &str) -> Vec<Item> {
-    read([(
-        format!("{kind}.ndjson").as_str(),
-        format!(r#"{{"resourceType":"{kind}",{fields}}}"#),
-    )])
+    read([(format!("{kind}.ndjson").as_str(), format!(r#"{{"resourceType":"{kind}",{fields}}}"#))])
 }
 
 pub(super) fn reasons(items: &[Item]) -> Vec<Reason> {
-    problems(items)
-        .into_iter()
-        .map(|problem| problem.reason)
-        .collect()
+    problems(items).into_iter().map(|problem| problem.reason).collect()
 }
 
 fn phi(text: &str) -> Option<Phi<String>> {
@@ -65,34 +59,19 @@ fn an_ssn_is_known_by_its_system_too() {
         "Patient",
         r#""id":"p","name":[{"text":"Ada"}],"identifier":[{"system":"http://hl7.org/fhir/sid/us-ssn","value":"9"}]"#,
     );
-    assert!(
-        matches!(&items[..], [Item::Patient(patient)] if patient.ssn == phi("9") && patient.mrn.is_none())
-    );
+    assert!(matches!(&items[..], [Item::Patient(patient)] if patient.ssn == phi("9") && patient.mrn.is_none()));
 }
 
 #[test]
 fn a_birth_date_may_be_partial_but_not_wrong() {
-    let birth_date = |text: &str| {
-        resource(
-            "Patient",
-            &format!(r#""id":"p","name":[{{"family":"B"}}],"birthDate":"{text}""#),
-        )
-    };
+    let birth_date =
+        |text: &str| resource("Patient", &format!(r#""id":"p","name":[{{"family":"B"}}],"birthDate":"{text}""#));
     for partial in ["1970", "1970-05"] {
-        assert!(
-            matches!(&birth_date(partial)[..], [Item::Patient(patient)] if patient.birth_date.is_none())
-        );
+        assert!(matches!(&birth_date(partial)[..], [Item::Patient(patient)] if patient.birth_date.is_none()));
     }
     for wrong in ["", "70", "1970-02-30", "1970-01-01T00:00:00Z", "Ada"] {
         let items = birth_date(wrong);
-        assert_eq!(
-            brief(&items),
-            [
-                "Patient.ndjson:1: Patient.birthDate is not a date",
-                "patient p"
-            ],
-            "{wrong}"
-        );
+        assert_eq!(brief(&items), ["Patient.ndjson:1: Patient.birthDate is not a date", "patient p"], "{wrong}");
     }
 }
 
@@ -102,79 +81,30 @@ fn a_practitioner_has_an_npi_and_an_organization_a_name() {
         "Practitioner",
         r#""id":"d","name":[{"family":"Rossi","given":["Sarah"],"prefix":["Dr."]}],"identifier":[{"system":"http://hl7.org/fhir/sid/us-npi","value":"9999384172"}]"#,
     );
-    let expected = Practitioner {
-        source_id: "d".to_owned(),
-        npi: Some("9999384172".to_owned()),
-        name: "Sarah Rossi".to_owned(),
-    };
+    let expected =
+        Practitioner { source_id: "d".to_owned(), npi: Some("9999384172".to_owned()), name: "Sarah Rossi".to_owned() };
     assert_eq!(items, [Item::Practitioner(expected)]);
 
     let items = resource("Organization", r#""id":"o","name":"Clinic""#);
-    assert_eq!(
-        items,
-        [Item::Organization(Organization {
-            source_id: "o".to_owned(),
-            name: "Clinic".to_owned()
-        })]
-    );
+    assert_eq!(items, [Item::Organization(Organization { source_id: "o".to_owned(), name: "Clinic".to_owned() })]);
 }
 
 #[test]
 fn a_resource_without_what_a_record_needs_is_refused() {
     for (kind, fields, reason) in [
-        (
-            "Patient",
-            r#""name":[{"family":"B"}]"#,
-            Reason::Missing("Patient.id"),
-        ),
-        (
-            "Patient",
-            r#""id":null,"name":[{"family":"B"}]"#,
-            Reason::Missing("Patient.id"),
-        ),
-        (
-            "Patient",
-            r#""id":"a b","name":[{"family":"B"}]"#,
-            Reason::NotAnId("Patient.id"),
-        ),
-        (
-            "Patient",
-            r#""id":"","name":[{"family":"B"}]"#,
-            Reason::NotAnId("Patient.id"),
-        ),
+        ("Patient", r#""name":[{"family":"B"}]"#, Reason::Missing("Patient.id")),
+        ("Patient", r#""id":null,"name":[{"family":"B"}]"#, Reason::Missing("Patient.id")),
+        ("Patient", r#""id":"a b","name":[{"family":"B"}]"#, Reason::NotAnId("Patient.id")),
+        ("Patient", r#""id":"","name":[{"family":"B"}]"#, Reason::NotAnId("Patient.id")),
         ("Patient", r#""id":"p""#, Reason::Missing("Patient.name")),
-        (
-            "Patient",
-            r#""id":"p","name":[{"given":[" "],"family":""},{}]"#,
-            Reason::Missing("Patient.name"),
-        ),
-        (
-            "Practitioner",
-            r#""id":"d","name":[]"#,
-            Reason::Missing("Practitioner.name"),
-        ),
-        (
-            "Organization",
-            r#""id":"o","name":"""#,
-            Reason::Missing("Organization.name"),
-        ),
-        (
-            "Encounter",
-            r#""id":"e","class":{"code":"AMB"}"#,
-            Reason::Missing("Encounter.status"),
-        ),
-        (
-            "Encounter",
-            r#""id":"e","status":"finished""#,
-            Reason::Missing("Encounter.class.code"),
-        ),
+        ("Patient", r#""id":"p","name":[{"given":[" "],"family":""},{}]"#, Reason::Missing("Patient.name")),
+        ("Practitioner", r#""id":"d","name":[]"#, Reason::Missing("Practitioner.name")),
+        ("Organization", r#""id":"o","name":"""#, Reason::Missing("Organization.name")),
+        ("Encounter", r#""id":"e","class":{"code":"AMB"}"#, Reason::Missing("Encounter.status")),
+        ("Encounter", r#""id":"e","status":"finished""#, Reason::Missing("Encounter.class.code")),
     ] {
         let items = resource(kind, fields);
-        assert_eq!(
-            (reasons(&items), items.len()),
-            (vec![reason], 1),
-            "{kind} {fields}"
-        );
+        assert_eq!((reasons(&items), items.len()), (vec![reason], 1), "{kind} {fields}");
     }
 }
 
@@ -212,9 +142,7 @@ fn an_element_of_another_shape_is_refused() {
             .map(|(key, value)| format!(r#""{key}":{value},"#))
             .collect();
             let items = resource(kind, &format!(r#"{others}"{element}":{shape}"#));
-            let [Item::Problem(problem)] = &items[..] else {
-                panic!("{kind}.{element} {shape}: {:?}", brief(&items))
-            };
+            let [Item::Problem(problem)] = &items[..] else { panic!("{kind}.{element} {shape}: {:?}", brief(&items)) };
             assert_eq!(
                 problem.reason.to_string(),
                 format!("{kind}.{element} does not have the JSON shape that FHIR R4 gives it"),

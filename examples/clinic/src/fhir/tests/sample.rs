@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 
 use super::problems;
-use crate::fhir::{
-    Encounter, EncounterClass, EncounterStatus, Folder, Item, Practitioner, Reference,
-};
+use crate::fhir::{Encounter, EncounterClass, EncounterStatus, Folder, Item, Practitioner, Reference};
 
 fn sample(name: &str) -> Vec<Item> {
     let path = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -52,11 +50,8 @@ fn outcomes(items: &[Item]) -> BTreeMap<&'static str, usize> {
 
     let mut taken: HashSet<(String, Option<DateTime<Utc>>)> = HashSet::new();
     let mut outcomes = BTreeMap::new();
-    for encounter in
-        encounters(items).filter(|encounter| encounter.class == EncounterClass::Ambulatory)
-    {
-        let known =
-            matches!(&encounter.patient, Some(Reference::Id(id)) if patients.contains(id.as_str()));
+    for encounter in encounters(items).filter(|encounter| encounter.class == EncounterClass::Ambulatory) {
+        let known = matches!(&encounter.patient, Some(Reference::Id(id)) if patients.contains(id.as_str()));
         let outcome = match (known, practitioner(encounter)) {
             (false, _) => "unknown_patient",
             (true, None) => "no_practitioner",
@@ -82,20 +77,8 @@ fn the_sample_has_every_outcome_and_no_problem() {
     assert_eq!(problems(&items), [] as [&crate::fhir::Problem; 0]);
     assert_eq!(count(&items, |item| matches!(item, Item::Patient(_))), 54);
     assert_eq!(encounters(&items).count(), 1237);
-    assert_eq!(
-        practitioners(&items)
-            .map(|record| &record.npi)
-            .collect::<HashSet<_>>()
-            .len(),
-        48
-    );
-    assert_eq!(
-        practitioners(&items)
-            .map(|record| &record.source_id)
-            .collect::<HashSet<_>>()
-            .len(),
-        49
-    );
+    assert_eq!(practitioners(&items).map(|record| &record.npi).collect::<HashSet<_>>().len(), 48);
+    assert_eq!(practitioners(&items).map(|record| &record.source_id).collect::<HashSet<_>>().len(), 49);
     assert_eq!(
         outcomes(&items),
         BTreeMap::from([

@@ -1,0 +1,141 @@
+//! What an error says besides its class.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// What a payload or row could not be read for. Never says which value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodeError {
+    /// The event's or entity's type name, `unknown` when the message does not say a usable one.
+    pub what: Cow<'static, str>,
+    /// Where, as a JSON pointer over field names (`/duration_minutes`), empty for the whole.
+    pub path: String,
+    /// What is wrong.
+    pub code: DecodeCode,
+}
+
+/// Why something could not be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DecodeCode {
+    /// The payload is larger than the limit.
+    TooLarge,
+    /// Arrays and objects are nested deeper than [`crate::event::MAX_DEPTH`].
+    TooDeep,
+    /// The payload is not UTF-8.
+    NotUtf8,
+    /// The payload is not JSON.
+    Syntax,
+    /// The payload ends in the middle.
+    Truncated,
+    /// A field is missing.
+    MissingField,
+    /// A value has another type or form than the field.
+    WrongType,
+    /// No type of the set has this name.
+    UnknownType,
+    /// The event was written by a newer version of its type.
+    NewerVersion,
+    /// The message has no event type, or its headers contradict each other.
+    Envelope,
+    /// A column's value cannot be read as the field's type.
+    Column,
+}
+
+impl DecodeCode {
+    /// The code as a short stable word for logs, metrics and dead letters.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TooLarge => "too_large",
+            Self::TooDeep => "too_deep",
+            Self::NotUtf8 => "not_utf8",
+            Self::Syntax => "syntax",
+            Self::Truncated => "truncated",
+            Self::MissingField => "missing_field",
+            Self::WrongType => "wrong_type",
+            Self::UnknownType => "unknown_type",
+            Self::NewerVersion => "newer_version",
+            Self::Envelope => "envelope",
+            Self::Column => "column",
+        }
+    }
+
+    fn explain(self) -> &'static str {
+        match self {
+            Self::TooLarge => "the payload is larger than the limit",
+            Self::TooDeep => "the payload is nested too deeply",
+            Self::NotUtf8 => "the payload is not UTF-8",
+            Self::Syntax => "the payload is not JSON",
+            Self::Truncated => "the payload ends in the middle",
+            Self::MissingField => "a field is missing",
+            Self::WrongType => "a value has the wrong type or form",
+            Self::UnknownType => "no event type of this name is known here",
+            Self::NewerVersion => "the event is of a newer version than this program knows",
+            Self::Envelope => "the message does not say which event it is",
+            Self::Column => "a column's value does not fit the field",
+        }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot decode `{}`", self.what)?;
+        if !self.path.is_empty() {
+            write!(f, " at {}", self.path)?;
+        }
+        write!(f, ": {}", self.code.explain())
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// What a database said, without its message: engines quote values there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseError {
+    /// `postgres` or `sqlite`.
+    pub engine: &'static str,
+    /// SQLSTATE on Postgres, the extended result code on SQLite.
+    pub code: Option<String>,
+    /// What the library was doing, or the category of a client-side failure.
+    pub what: Cow<'static, str>,
+}
+
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.engine, self.what)?;
+        match &self.code {
+            Some(code) => write!(f, " (code {code})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for DatabaseError {}
+
+/// A start-up error: names the variable, what was tried and what to do. Never prints a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The environment variable (or the declaration) at fault.
+    pub variable: Cow<'static, str>,
+    /// What is wrong, and what was tried.
+    pub problem: String,
+    /// What to do.
+    pub help: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}\nhelp: {}", self.variable, self.problem, self.help)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl DatabaseError {
+    /// Serialization failures and deadlocks (SQLSTATE 40001, 40P01): the transaction may be run again.
+    #[must_use]
+    pub fn is_serialization(&self) -> bool {
+        matches!(self.code.as_deref(), Some("40001" | "40P01"))
+    }
+}
