@@ -9,7 +9,7 @@ use darling::ast::NestedMeta;
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, Path};
+use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, MetaNameValue, Path};
 
 use crate::diagnostics::{Errors, did_you_mean, list};
 
@@ -89,7 +89,20 @@ impl<'a> Keys<'a> {
             seen.push(key);
             true
         };
-        entries.into_iter().filter(|entry| keep(entry)).collect()
+        entries.into_iter().filter(|entry| keep(entry)).map(readable).collect()
+    }
+}
+
+/// An entry whose value is no expression, as one whose value has no form that anybody takes: then it is reported like
+/// any other wrong value.
+fn readable(entry: NestedMeta) -> NestedMeta {
+    match entry {
+        NestedMeta::NameValueInvalidExpr(entry) => NestedMeta::Meta(Meta::NameValue(MetaNameValue {
+            path: entry.path,
+            eq_token: entry.eq_token,
+            value: Expr::Verbatim(entry.value),
+        })),
+        other => other,
     }
 }
 
@@ -139,11 +152,10 @@ impl<T> Value<T> {
 
 impl<T: Form> FromMeta for Value<T> {
     fn from_meta(meta: &Meta) -> darling::Result<Self> {
-        Ok(Self { key: meta.path().span(), value: T::read(meta).ok_or_else(|| wrong_form::<T>(meta.path(), value_tokens(meta))) })
-    }
-
-    fn from_invalid_expr(meta: &darling::ast::MetaNameValueInvalidExpr) -> darling::Result<Self> {
-        Ok(Self { key: meta.path.span(), value: Err(wrong_form::<T>(&meta.path, meta.value.clone())) })
+        Ok(Self {
+            key: meta.path().span(),
+            value: T::read(meta).ok_or_else(|| wrong_form::<T>(meta.path(), value_tokens(meta))),
+        })
     }
 }
 
@@ -290,7 +302,13 @@ mod tests {
 
     #[test]
     fn values_of_another_form_say_which_form_it_should_be() {
-        for bad in [quote!(version), quote!(version = "2"), quote!(version = -1), quote!(version = 5_000_000_000), quote!(version(2))] {
+        for bad in [
+            quote!(version),
+            quote!(version = "2"),
+            quote!(version = -1),
+            quote!(version = 5_000_000_000),
+            quote!(version(2)),
+        ] {
             let (_, version, messages) = read(bad);
             assert_eq!((version, messages), (None, vec![String::from("`version` takes a whole number such as `8`")]));
         }

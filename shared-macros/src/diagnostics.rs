@@ -50,7 +50,10 @@ impl Errors {
         match value {
             Some(value) if self.list.is_empty() => return Ok(value),
             None if self.list.is_empty() => {
-                self.report_at(Span::call_site(), "this was refused without a reason; please report this as a bug of `shared`");
+                self.report_at(
+                    Span::call_site(),
+                    "this was refused without a reason; please report this as a bug of `shared`",
+                );
             }
             _ => {}
         }
@@ -75,7 +78,9 @@ impl Drop for Errors {
 ///
 /// Control characters are shown as escapes, so that the caret stays below its character.
 pub(crate) fn caret(text: &str, at: Range<usize>) -> String {
-    let shown = |part: &str| part.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() }).collect::<String>();
+    let shown = |part: &str| {
+        part.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() }).collect::<String>()
+    };
     let (before, rest) = text.split_at(at.start);
     let (inside, after) = rest.split_at(at.end - at.start);
     let indent = " ".repeat(shown(before).chars().count());

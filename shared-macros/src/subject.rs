@@ -63,7 +63,10 @@ fn tokens(text: &str, grammar: Grammar) -> Result<Vec<Token>, Mistake> {
         return Err(Mistake { message: format!("the {name} is empty"), at: None });
     }
     if text.len() > MAX_BYTES {
-        return Err(Mistake { message: format!("the {name} has {} bytes; at most {MAX_BYTES} are allowed", text.len()), at: None });
+        return Err(Mistake {
+            message: format!("the {name} has {} bytes; at most {MAX_BYTES} are allowed", text.len()),
+            at: None,
+        });
     }
     if let Some((at, bad)) = text.char_indices().find(|(_, c)| c.is_whitespace() || c.is_control()) {
         let what = if bad.is_control() { "control character" } else { "blank" };
@@ -71,7 +74,10 @@ fn tokens(text: &str, grammar: Grammar) -> Result<Vec<Token>, Mistake> {
     }
     for reserved in ["$", "_INBOX"] {
         if text.starts_with(reserved) {
-            return Err(mistake(format!("subjects starting with `{reserved}` are reserved by NATS"), 0..reserved.len()));
+            return Err(mistake(
+                format!("subjects starting with `{reserved}` are reserved by NATS"),
+                0..reserved.len(),
+            ));
         }
     }
     let mut tokens = Vec::new();
@@ -131,7 +137,10 @@ mod tests {
     fn well_formed_texts_are_read() {
         let slot = Token::Slot { field: "clinic_id".into(), at: 7..18 };
         let literal = |text: &str| Token::Literal(text.into());
-        assert_eq!(parse("clinic.{clinic_id}.opened", Grammar::Subject).unwrap(), [literal("clinic"), slot, literal("opened")]);
+        assert_eq!(
+            parse("clinic.{clinic_id}.opened", Grammar::Subject).unwrap(),
+            [literal("clinic"), slot, literal("opened")]
+        );
         for pattern in ["a", "*", ">", "a.*", "*.b", "a.>", "a.*.>"] {
             assert!(parse(pattern, Grammar::Pattern).is_ok(), "{pattern}");
         }
@@ -148,9 +157,21 @@ mod tests {
             ("a. b", Grammar::Subject, "blank in subject\n    a. b\n      ^"),
             ("a.\u{7}", Grammar::Subject, "control character in subject\n    a.\\u{7}\n      ^^^^^"),
             ("$SYS.x", Grammar::Subject, "subjects starting with `$` are reserved by NATS\n    $SYS.x\n    ^"),
-            ("_INBOX.x", Grammar::Pattern, "subjects starting with `_INBOX` are reserved by NATS\n    _INBOX.x\n    ^^^^^^"),
-            ("a.{b", Grammar::Subject, "a slot is a whole token that names a field, such as `{clinic_id}`\n    a.{b\n      ^^"),
-            ("a.x{b}", Grammar::Subject, "a slot is a whole token that names a field, such as `{clinic_id}`\n    a.x{b}\n      ^^^^"),
+            (
+                "_INBOX.x",
+                Grammar::Pattern,
+                "subjects starting with `_INBOX` are reserved by NATS\n    _INBOX.x\n    ^^^^^^",
+            ),
+            (
+                "a.{b",
+                Grammar::Subject,
+                "a slot is a whole token that names a field, such as `{clinic_id}`\n    a.{b\n      ^^",
+            ),
+            (
+                "a.x{b}",
+                Grammar::Subject,
+                "a slot is a whole token that names a field, such as `{clinic_id}`\n    a.x{b}\n      ^^^^",
+            ),
             ("a.>.b", Grammar::Pattern, "`>` must be the last token\n    a.>.b\n      ^"),
             ("book*", Grammar::Pattern, "`*` must stand alone in its token\n    book*\n        ^"),
             ("a.{b}", Grammar::Pattern, "a pattern has no slots; write `*` for any value\n    a.{b}\n      ^^^"),

@@ -62,14 +62,6 @@ pub(crate) fn name(field: &Field, case: Case) -> String {
         .unwrap_or_else(|| case.apply(&field.ident.as_ref().map(plain_name).unwrap_or_default()))
 }
 
-/// Whether the field is not in JSON under a name of its own.
-pub(crate) fn is_hidden(field: &Field) -> bool {
-    entries(&field.attrs).any(|entry| {
-        let NestedMeta::Meta(Meta::Path(path)) = entry else { return false };
-        path.is_ident("skip") || path.is_ident("skip_deserializing") || path.is_ident("flatten")
-    })
-}
-
 fn entries(attributes: &[Attribute]) -> impl Iterator<Item = NestedMeta> {
     attributes
         .iter()
@@ -110,12 +102,20 @@ mod tests {
 
     fn names(item: &ItemStruct) -> Vec<String> {
         let case = Case::of(&item.attrs);
-        item.fields.iter().filter(|field| !is_hidden(field)).map(|field| name(field, case)).collect()
+        item.fields.iter().map(|field| name(field, case)).collect()
     }
 
     #[test]
     fn plain_fields_keep_their_names() {
-        assert_eq!(names(&parse_quote!(struct X { r#type: u8, doctor_id: u8 })), ["type", "doctor_id"]);
+        assert_eq!(
+            names(&parse_quote!(
+                struct X {
+                    r#type: u8,
+                    doctor_id: u8,
+                }
+            )),
+            ["type", "doctor_id"]
+        );
     }
 
     #[test]
@@ -136,12 +136,18 @@ mod tests {
                     doctor_id: u8,
                     #[serde(default, rename = "when")] at: u8,
                     #[serde(rename(serialize = "s", deserialize = "d"))] both: u8,
-                    #[serde(skip)] cache: u8,
-                    #[serde(flatten)] rest: u8,
                 }
             };
             assert_eq!(names(&item), [expected, "when", "d"]);
         }
-        assert_eq!(names(&parse_quote!(#[serde(rename_all(deserialize = "camelCase"))] struct X { doctor_id: u8 })), ["doctorId"]);
+        assert_eq!(
+            names(&parse_quote!(
+                #[serde(rename_all(deserialize = "camelCase"))]
+                struct X {
+                    doctor_id: u8,
+                }
+            )),
+            ["doctorId"]
+        );
     }
 }

@@ -79,7 +79,7 @@ const NEEDS_FIELDS: &str = "an entity is a struct with named fields: they are th
 const NO_GENERICS: &str = "an entity has no generics: one table has one row type\nhelp: write a struct for each table";
 
 pub(crate) fn check(input: Input<'_>, errors: &mut Errors) -> Model {
-    let Input { item, options, fields, .. } = input;
+    let Input { item, options, fields, understood, .. } = input;
     if let Some(first) = item.generics.params.first() {
         errors.report(first, NO_GENERICS);
     }
@@ -90,7 +90,7 @@ pub(crate) fn check(input: Input<'_>, errors: &mut Errors) -> Model {
     if !is_struct {
         errors.report(&item.ident, NEEDS_FIELDS);
     }
-    let table = table(item, options.table, errors);
+    let table = table(item, options.table, understood.on_struct, errors);
     let (mut columns, mut skipped) = (Vec::new(), Vec::new());
     let (mut uniques, mut indexes) = (Vec::new(), Vec::new());
     for ((field, options), rules) in fields.into_iter().zip(rules(item, errors)) {
@@ -106,7 +106,7 @@ pub(crate) fn check(input: Input<'_>, errors: &mut Errors) -> Model {
         }
     }
     if is_struct {
-        one_id(&item.ident, &columns, errors);
+        one_id(&item.ident, &columns, understood.on_fields, errors);
         one_each(&item.ident, &columns, errors);
         distinct(&columns, errors);
     }
@@ -122,9 +122,10 @@ fn rules(item: &DeriveInput, errors: &mut Errors) -> Vec<ValidatedField> {
     }
 }
 
-fn table(item: &DeriveInput, given: Option<Value<Name>>, errors: &mut Errors) -> String {
+fn table(item: &DeriveInput, given: Option<Value<Name>>, understood: bool, errors: &mut Errors) -> String {
     match given {
         Some(value) => value.take(errors).and_then(|Name(name)| name::table(&name, errors)),
+        None if !understood => None,
         None => {
             let suggestion = name::snake_case(&plain_name(&item.ident)) + "s";
             errors.report(
@@ -203,7 +204,10 @@ fn column(field: &Field, mut options: FieldOptions, rules: ValidatedField, error
         && !rules.rules.is_empty()
     {
         let why = if mark.name == "skip" { "is not stored" } else { "is set by the library" };
-        errors.report(&ident, format!("`{field_name}` {why}, so there is nothing to validate; remove its `#[validate(..)]`"));
+        errors.report(
+            &ident,
+            format!("`{field_name}` {why}, so there is nothing to validate; remove its `#[validate(..)]`"),
+        );
     }
     let role = role?;
     if let Some((given, instead)) = unsupported_number(&field.ty) {
@@ -246,10 +250,11 @@ fn conflict(mark: &Mark, name: &str) -> String {
     }
 }
 
-fn one_id(ident: &Ident, columns: &[Column], errors: &mut Errors) {
+fn one_id(ident: &Ident, columns: &[Column], understood: bool, errors: &mut Errors) {
     let ids: Vec<&Column> = columns.iter().filter(|column| column.role.is_id()).collect();
     match ids.as_slice() {
         [_] => {}
+        [] if !understood => {}
         [] => errors.report(ident, format!("`{ident}` has no id field\nhelp: mark one field `#[entity(id)]`")),
         [first, second, ..] => errors.report(
             &second.ident,
@@ -271,7 +276,10 @@ fn one_each(ident: &Ident, columns: &[Column], errors: &mut Errors) {
         let mut with = columns.iter().filter(|column| column.role == role);
         if let (Some(first), Some(second)) = (with.next(), with.next()) {
             let (first, other) = (&first.field, &second.field);
-            errors.report(&second.ident, format!("`{ident}` has two fields marked `{name}`, `{first}` and `{other}`; keep one"));
+            errors.report(
+                &second.ident,
+                format!("`{ident}` has two fields marked `{name}`, `{first}` and `{other}`; keep one"),
+            );
         }
     }
 }

@@ -4,11 +4,12 @@ use darling::FromMeta;
 use proc_macro2::TokenStream;
 use syn::{Data, DeriveInput, Fields, Ident, LitStr, Path, Variant};
 
+use super::fallback::no_value;
 use super::input::Name;
 use super::name::snake_case;
 use crate::attribute::{CratePath, Keys, Value, crate_path, options, plain_name};
 use crate::diagnostics::Errors;
-use crate::spans::generated;
+use crate::spans::{generated, in_block};
 
 struct Model {
     ident: Ident,
@@ -27,7 +28,8 @@ struct VariantOptions {
     rename: Option<Value<Name>>,
 }
 
-const NEEDS_VARIANTS: &str = "`#[derive(EntityEnum)]` is for enums whose variants have no fields: each is stored as its name";
+const NEEDS_VARIANTS: &str =
+    "`#[derive(EntityEnum)]` is for enums whose variants have no fields: each is stored as its name";
 
 pub(crate) fn expand_entity_enum(input: TokenStream) -> TokenStream {
     let item: DeriveInput = match syn::parse2(input) {
@@ -56,7 +58,9 @@ fn check(item: &DeriveInput, errors: &mut Errors) -> Model {
     }
     let mut variants: Vec<(Ident, String)> = Vec::new();
     match &item.data {
-        Data::Enum(data) if data.variants.is_empty() => errors.report(&item.ident, "an enum without variants has no value to store"),
+        Data::Enum(data) if data.variants.is_empty() => {
+            errors.report(&item.ident, "an enum without variants has no value to store")
+        }
         Data::Enum(data) => {
             for variant in &data.variants {
                 let (name, text) = text(variant, errors);
@@ -101,13 +105,12 @@ fn expand(krate: &Path, model: &Model) -> TokenStream {
     let token = is_token.then(|| {
         generated! {
             #[automatically_derived]
-            impl #krate::event::subject::SubjectToken for #ident {
+            impl __shared::SubjectToken for #ident {
                 fn token(&self) -> ::std::borrow::Cow<'static, str> { ::std::borrow::Cow::Borrowed(self.as_str()) }
             }
         }
     });
-    generated! {
-        #[automatically_derived]
+    let impls = generated! {
         impl #ident {
             /// The text that is stored.
             #[must_use]
@@ -116,57 +119,46 @@ fn expand(krate: &Path, model: &Model) -> TokenStream {
             }
         }
         #[automatically_derived]
-        impl #krate::entity::EntityValue for #ident {
-            const TYPE: #krate::entity::ColumnType = #krate::entity::ColumnType::Text;
+        impl __shared::EntityValue for #ident {
+            const TYPE: __shared::ColumnType = __shared::ColumnType::Text;
             const ALLOWED: &'static [&'static str] = &[#(#texts),*];
-            fn bind_option(value: ::core::option::Option<&Self>, args: &mut #krate::db::Args) {
-                #krate::__private::bind_enum(value.map(Self::as_str), args);
+            fn bind_option(__value: ::core::option::Option<&Self>, __args: &mut __shared::Args) {
+                __shared::bind_enum(__value.map(Self::as_str), __args);
             }
             fn bind_array<'a>(
-                values: impl ::core::iter::Iterator<Item = ::core::option::Option<&'a Self>>,
-                args: &mut #krate::db::Args,
+                __values: impl ::core::iter::Iterator<Item = ::core::option::Option<&'a Self>>,
+                __args: &mut __shared::Args,
             ) {
-                #krate::__private::bind_enums(values, Self::as_str, args);
+                __shared::bind_enums(__values, Self::as_str, __args);
             }
-            fn read_option(row: &#krate::db::Row, index: usize) -> #krate::Result<::core::option::Option<Self>> {
-                #krate::__private::read_enum(row, index, |text| match text {
+            fn read_option(__row: &__shared::Row, __index: usize) -> __shared::Result<::core::option::Option<Self>> {
+                __shared::read_enum(__row, __index, |__text| match __text {
                     #(#texts => ::core::option::Option::Some(Self::#variants),)*
                     _ => ::core::option::Option::None,
                 })
             }
         }
         #[automatically_derived]
-        impl #krate::entity::Comparable for #ident {}
+        impl __shared::Comparable for #ident {}
         #token
         #[automatically_derived]
-        impl #krate::event::subject::OrderingKey for #ident {
+        impl __shared::OrderingKey for #ident {
             fn key(&self) -> ::std::string::String { ::std::string::String::from(self.as_str()) }
         }
-    }
+    };
+    in_block(krate, &impls)
 }
 
 fn fallback(krate: &Path, model: &Model) -> TokenStream {
     let Model { ident, vis, .. } = model;
-    generated! {
-        #[automatically_derived]
+    let value = no_value(ident);
+    let impls = generated! {
         impl #ident {
             /// The text that is stored.
             #[must_use]
             #vis const fn as_str(&self) -> &'static str { "" }
         }
-        #[automatically_derived]
-        impl #krate::entity::EntityValue for #ident {
-            const TYPE: #krate::entity::ColumnType = #krate::entity::ColumnType::Text;
-            fn bind_option(_: ::core::option::Option<&Self>, _: &mut #krate::db::Args) { #krate::__private::no_entity() }
-            fn bind_array<'a>(
-                _: impl ::core::iter::Iterator<Item = ::core::option::Option<&'a Self>>,
-                _: &mut #krate::db::Args,
-            ) { #krate::__private::no_entity() }
-            fn read_option(_: &#krate::db::Row, _: usize) -> #krate::Result<::core::option::Option<Self>> {
-                #krate::__private::no_entity()
-            }
-        }
-        #[automatically_derived]
-        impl #krate::entity::Comparable for #ident {}
-    }
+        #value
+    };
+    in_block(krate, &impls)
 }

@@ -8,61 +8,70 @@ use syn::{Ident, Path};
 use super::check::{Column, Key, Model, Role, place};
 use super::name::of_constraint;
 use super::sql::Statements;
-use super::surface::{new_ident, patch_ident, surface};
+use super::surface::{impls, new_ident, patch_ident, types};
 use crate::attribute::plain_name;
-use crate::spans::generated;
+use crate::spans::{generated, in_block, respanned};
 
 pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
-    let surface = surface(krate, model);
-    let (entity, new, patch, checks) = (entity(krate, model), new_entity(krate, model), patch(krate, model), checks(krate, model));
-    generated!(#surface #entity #new #patch #checks)
+    let types = types(krate, model);
+    let (impls, entity, new) = (impls(model), entity(model), new_entity(model));
+    let (patch, checks) = (patch(model), checks(model));
+    let block = generated! {
+        use __shared::EntityValue as __Value;
+        #impls #entity #new #patch #checks
+    };
+    let block = in_block(krate, &block);
+    generated!(#types #block)
 }
 
 /// `<Type as Trait>`, to be judged at the type. The compiler says the same thing about the same type and trait at the
 /// same place once, however often it is asked.
-fn judged(krate: &Path, column: &Column, bound: &TokenStream) -> TokenStream {
+fn judged(column: &Column, bound: &TokenStream) -> TokenStream {
     let ty = &column.ty;
     let open = quote_spanned!(place(column)=> <);
-    generated!(#open #ty as #krate::#bound>)
+    generated!(#open #ty as #bound>)
 }
 
-fn value(krate: &Path, column: &Column) -> TokenStream {
-    judged(krate, column, &generated!(entity::EntityValue))
+fn value(column: &Column) -> TokenStream {
+    judged(column, &generated!(__Value))
 }
 
-fn entity(krate: &Path, model: &Model) -> TokenStream {
+fn option(text: Option<&str>) -> TokenStream {
+    match text {
+        Some(text) => generated!(::core::option::Option::Some(#text)),
+        None => generated!(::core::option::Option::None),
+    }
+}
+
+fn entity(model: &Model) -> TokenStream {
     let Model { ident, columns, skipped, .. } = model;
-    let (new, patch, def) = (new_ident(model), patch_ident(model), def(krate, model));
+    let (new, patch, (column_defs, def)) = (new_ident(model), patch_ident(model), def(model));
     let Some(Column { ident: id, ty: id_type, .. }) = model.id() else { return TokenStream::new() };
     let idents: Vec<&Ident> = columns.iter().map(|column| &column.ident).collect();
-    let values: Vec<TokenStream> = columns.iter().map(|column| value(krate, column)).collect();
+    let values: Vec<TokenStream> = columns.iter().map(value).collect();
     let positions = 0..columns.len();
     let version = model.with(Role::Version).map(|column| {
-        let (ident, version) = (&column.ident, judged(krate, column, &generated!(__private::Version)));
+        let (ident, version) = (&column.ident, judged(column, &generated!(__shared::Version)));
         generated! {
-            fn version(&self) -> ::core::option::Option<i64> {
-                ::core::option::Option::Some(#version::number(&self.#ident))
-            }
+            fn version(&self) -> ::core::option::Option<i64> { #version::number(&self.#ident) }
         }
     });
     generated! {
+        #column_defs
         #[automatically_derived]
-        impl #krate::entity::Entity for #ident {
+        impl __shared::Entity for #ident {
             type Id = #id_type;
             type New = #new;
             type Patch = #patch;
-            const DEF: &'static #krate::entity::EntityDef = &#def;
+            const DEF: &'static __shared::EntityDef = &#def;
             fn id(&self) -> &Self::Id { &self.#id }
             #version
-            fn bind_row(&self, args: &mut #krate::db::Args) {
-                #(#values::bind(&self.#idents, args);)*
+            fn bind(__insert: &mut __shared::Insert<'_, Self>) {
+                #(#values::bind_to(__insert, |__row| &__row.#idents);)*
             }
-            fn bind_columns(rows: &[Self], args: &mut #krate::db::Args) {
-                #(#values::bind_column(rows, |row| &row.#idents, args);)*
-            }
-            fn from_row(row: &#krate::db::Row) -> #krate::Result<Self> {
+            fn from_row(__row: &__shared::Row) -> __shared::Result<Self> {
                 ::core::result::Result::Ok(Self {
-                    #(#idents: #values::read(row, #positions)?,)*
+                    #(#idents: #values::read(__row, #positions)?,)*
                     #(#skipped: ::core::default::Default::default(),)*
                 })
             }
@@ -70,138 +79,123 @@ fn entity(krate: &Path, model: &Model) -> TokenStream {
     }
 }
 
-fn def(krate: &Path, model: &Model) -> TokenStream {
+/// The columns, as an item, and the rest of what is known about the entity.
+fn def(model: &Model) -> (TokenStream, TokenStream) {
     let (name, table) = (plain_name(&model.ident), &model.table);
     let columns = model.columns.iter().map(|column| {
-        let (Column { name, field, .. }, value) = (column, value(krate, column));
-        generated!(#krate::entity::ColumnDef::new(#name, #field, #value::SHAPE))
+        let (Column { name, field, .. }, value) = (column, value(column));
+        let renamed = (name != field).then(|| generated!(.of_field(#field)));
+        generated!(#value::SHAPE.column(#name) #renamed)
     });
     let id = model.id().map(|column| &column.name);
-    let role = |role| match model.with(role) {
-        Some(Column { name, .. }) => generated!(::core::option::Option::Some(#name)),
-        None => generated!(::core::option::Option::None),
-    };
+    let role = |role| option(model.with(role).map(|column| column.name.as_str()));
     let (version, updated_at, deleted_at) = (role(Role::Version), role(Role::UpdatedAt), role(Role::DeletedAt));
-    let uniques = model.uniques.iter().map(|key| self::key(krate, model, key, "key"));
-    let indexes = model.indexes.iter().map(|key| self::key(krate, model, key, "idx"));
+    let uniques = model.uniques.iter().map(|key| self::key(model, key, "key"));
+    let indexes = model.indexes.iter().map(|key| self::key(model, key, "idx"));
     let references = model.columns.iter().filter_map(|column| {
         let (target, Column { name, .. }) = (column.reference.as_ref()?, column);
         let constraint = of_constraint(table, [name.as_str()], "fkey");
-        let target = target_entity(krate, target);
-        Some(generated! {
-            #krate::entity::Reference { name: #constraint, column: #name, target: || #target::DEF }
-        })
+        let target = target_entity(target);
+        Some(generated!(__shared::ReferenceDef::new(#constraint, #name, || #target::DEF)))
     });
-    let (sql, names) = (statements(krate, model), names(krate, model));
-    generated! {
-        #krate::entity::EntityDef {
+    let (sql, names) = (statements(model), names(model));
+    let def = generated! {
+        __shared::EntityDef {
             name: #name,
             table: #table,
-            columns: &[#(#columns),*],
-            roles: #krate::entity::Roles { id: #id, version: #version, updated_at: #updated_at, deleted_at: #deleted_at },
+            columns: __COLUMNS,
+            roles: __shared::Roles::new(#id, #version, #updated_at, #deleted_at),
             uniques: &[#(#uniques),*],
             indexes: &[#(#indexes),*],
             references: &[#(#references),*],
             sql: #sql,
             names: #names,
         }
-    }
+    };
+    (generated!(const __COLUMNS: &[__shared::ColumnDef] = &[#(#columns),*];), def)
 }
 
-fn target_entity(krate: &Path, target: &Path) -> TokenStream {
+fn target_entity(target: &Path) -> TokenStream {
     let open = quote_spanned!(target.span()=> <);
-    generated!(#open #target as #krate::entity::Entity>)
+    generated!(#open #target as __shared::Entity>)
 }
 
 fn key_name(model: &Model, key: &Key, suffix: &str) -> String {
     of_constraint(&model.table, key.columns.iter().map(|position| model.columns[*position].name.as_str()), suffix)
 }
 
-fn key(krate: &Path, model: &Model, key: &Key, suffix: &str) -> TokenStream {
+fn key(model: &Model, key: &Key, suffix: &str) -> TokenStream {
     let name = key_name(model, key, suffix);
     let columns = key.columns.iter().map(|position| &model.columns[*position].name);
-    generated!(#krate::entity::Key { name: #name, columns: &[#(#columns),*] })
+    generated!(__shared::KeyDef::new(#name, &[#(#columns),*]))
 }
 
-fn statements(krate: &Path, model: &Model) -> TokenStream {
+fn statements(model: &Model) -> TokenStream {
     let Statements { columns, insert, get, exists, count, delete_by_id, delete, restore } = Statements::of(model);
-    let restore = match restore {
-        Some(restore) => generated!(::core::option::Option::Some(#krate::db::Sql::same(#restore))),
-        None => generated!(::core::option::Option::None),
-    };
+    let restore = option(restore.as_deref());
     generated! {
-        #krate::entity::Statements {
+        __shared::Statements {
             columns: #columns,
-            insert: #krate::db::Sql::same(#insert),
-            get: #krate::db::Sql::same(#get),
-            exists: #krate::db::Sql::same(#exists),
-            count: #krate::db::Sql::same(#count),
-            delete_by_id: #krate::db::Sql::same(#delete_by_id),
-            delete: #krate::db::Sql::same(#delete),
+            insert: #insert,
+            get: #get,
+            exists: #exists,
+            count: #count,
+            delete_by_id: #delete_by_id,
+            delete: #delete,
             restore: #restore,
         }
     }
 }
 
 /// For errors: what the engines call by constraint or column, in terms of fields.
-fn names(krate: &Path, model: &Model) -> TokenStream {
+fn names(model: &Model) -> TokenStream {
     let (entity, table) = (plain_name(&model.ident), &model.table);
     let renamed = model.columns.iter().filter(|column| column.name != column.field).map(|Column { name, field, .. }| {
         generated!((#name, #field))
     });
-    let primary = model.id().map(|Column { field, .. }| {
-        let constraint = of_constraint(table, [], "pkey");
-        generated!((#constraint, &[#field] as &[&str]))
-    });
-    let uniques = model.uniques.iter().map(|key| {
-        let constraint = key_name(model, key, "key");
-        let fields = key.columns.iter().map(|position| &model.columns[*position].field);
-        generated!((#constraint, &[#(#fields),*] as &[&str]))
-    });
+    let field = |position: &usize| model.columns[*position].field.as_str();
+    let primary = model.id().map(|Column { field, .. }| (of_constraint(table, [], "pkey"), vec![field.as_str()]));
+    let uniques = model.uniques.iter().map(|key| (key_name(model, key, "key"), key.columns.iter().map(field).collect()));
     let references = model.columns.iter().filter(|column| column.reference.is_some()).map(|Column { name, field, .. }| {
-        let constraint = of_constraint(table, [name.as_str()], "fkey");
-        generated!((#constraint, &[#field] as &[&str]))
+        (of_constraint(table, [name.as_str()], "fkey"), vec![field.as_str()])
     });
     let constraints = primary.into_iter().chain(uniques).chain(references);
+    let constraints = constraints.map(|(constraint, fields)| generated!((#constraint, &[#(#fields),*])));
     generated! {
-        #krate::db::Names {
-            entity: #entity,
-            table: #table,
-            columns: &[#(#renamed),*],
-            constraints: &[#(#constraints),*],
-        }
+        __shared::Names { entity: #entity, table: #table, columns: &[#(#renamed),*], constraints: &[#(#constraints),*] }
     }
 }
 
-fn new_entity(krate: &Path, model: &Model) -> TokenStream {
+fn new_entity(model: &Model) -> TokenStream {
     let (ident, new, skipped) = (&model.ident, new_ident(model), &model.skipped);
     let dated = [Role::CreatedAt, Role::UpdatedAt].into_iter().any(|role| model.with(role).is_some());
-    let now = dated.then(|| generated!(let now = #krate::time::now();));
+    let now = dated.then(|| generated!(let __now = __shared::now();));
     let fields = model.columns.iter().map(|column| {
-        let Column { ident, .. } = column;
+        let ident = &column.ident;
+        let judged = |bound| judged(column, &bound);
         let value = match column.role {
             Role::Plain => {
-                let value = value(krate, column);
+                let value = value(column);
                 generated!(#value::stored(self.#ident))
             }
             Role::GivenId => {
-                let id = judged(krate, column, &generated!(entity::EntityId));
+                let id = judged(generated!(__shared::EntityId));
                 generated!(#id::given(self.#ident))
             }
             Role::MadeId => {
-                let id = judged(krate, column, &generated!(entity::MadeId));
+                let id = judged(generated!(__shared::MadeId));
                 generated!(#id::make())
             }
             Role::Version => {
-                let version = judged(krate, column, &generated!(__private::Version));
+                let version = judged(generated!(__shared::Version));
                 generated!(#version::FIRST)
             }
             Role::CreatedAt | Role::UpdatedAt => {
-                let written = judged(krate, column, &generated!(__private::WrittenAt));
-                generated!(#written::at(now))
+                let written = judged(generated!(__shared::WrittenAt));
+                generated!(#written::at(__now))
             }
             Role::DeletedAt => {
-                let deleted = judged(krate, column, &generated!(__private::DeletedAt));
+                let deleted = judged(generated!(__shared::DeletedAt));
                 generated!(#deleted::NOT_DELETED)
             }
         };
@@ -209,7 +203,7 @@ fn new_entity(krate: &Path, model: &Model) -> TokenStream {
     });
     generated! {
         #[automatically_derived]
-        impl #krate::entity::NewEntity for #new {
+        impl __shared::NewEntity for #new {
             type Entity = #ident;
             fn into_entity(self) -> #ident {
                 #now
@@ -219,40 +213,37 @@ fn new_entity(krate: &Path, model: &Model) -> TokenStream {
     }
 }
 
-fn patch(krate: &Path, model: &Model) -> TokenStream {
+fn patch(model: &Model) -> TokenStream {
     let patch = patch_ident(model);
     let plain: Vec<&Column> = model.columns.iter().filter(|column| column.role == Role::Plain).collect();
-    let parameter = if plain.is_empty() { generated!(_) } else { generated!(set) };
+    let parameter = if plain.is_empty() { generated!(_) } else { generated!(__set) };
     let columns = plain.iter().map(|column| {
-        let (Column { ident, name, .. }, bound) = (column, value(krate, column));
-        generated!(if let ::core::option::Option::Some(value) = &self.#ident { #bound::bind(value, set.column(#name)); })
+        let (Column { ident, name, .. }, value) = (column, value(column));
+        generated!(__set.column(#name, &self.#ident, #value::bind);)
     });
     generated! {
         #[automatically_derived]
-        impl #krate::entity::EntityPatch for #patch {
-            fn assign(&self, #parameter: &mut #krate::entity::Assignments) { #(#columns)* }
+        impl __shared::EntityPatch for #patch {
+            fn assign(&self, #parameter: &mut __shared::Assignments) { #(#columns)* }
         }
     }
 }
 
 /// What is proven while the program is compiled: parameters are counted, references fit.
-fn checks(krate: &Path, model: &Model) -> TokenStream {
+fn checks(model: &Model) -> TokenStream {
     let ident = &model.ident;
     let references = model.columns.iter().filter_map(|column| {
         let target = column.reference.as_ref()?;
-        let (value, entity) = (value(krate, column), target_entity(krate, target));
+        let (value, entity, field) = (value(column), target_entity(target), &column.field);
         let name = target.segments.last().map(|segment| plain_name(&segment.ident)).unwrap_or_default();
-        let message = format!(
-            "`{}` cannot hold the id of `{name}`: their columns have different types\nhelp: give the field the type of `{name}`'s id",
-            column.field
-        );
-        let place = target.span();
-        Some(quote_spanned! {place=>
-            const _: () = #krate::__private::check_reference(#value::TYPE, <#entity::Id as #krate::entity::EntityValue>::TYPE, #message);
-        })
+        let check = generated! {
+            __shared::check_reference(#value::TYPE, <#entity::Id as __Value>::TYPE, #field, #name)
+        };
+        let check = respanned(check, target.span());
+        Some(generated!(const _: () = #check;))
     });
     generated! {
-        const _: () = #krate::__private::check_entity(<#ident as #krate::entity::Entity>::DEF);
+        const _: () = __shared::check_entity(<#ident as __shared::Entity>::DEF);
         #(#references)*
     }
 }

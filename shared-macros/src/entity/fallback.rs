@@ -5,40 +5,65 @@ use proc_macro2::TokenStream;
 use syn::Path;
 
 use super::check::Model;
-use super::surface::{new_ident, patch_ident, surface};
-use crate::spans::generated;
+use super::surface::{impls, new_ident, patch_ident, types};
+use crate::spans::{generated, in_block};
 
 pub(crate) fn fallback(krate: &Path, model: &Model) -> TokenStream {
-    let surface = surface(krate, model);
+    let (types, impls) = (types(krate, model), impls(model));
     let (ident, new, patch) = (&model.ident, new_ident(model), patch_ident(model));
     let id = match model.id() {
         Some(column) => {
             let ty = &column.ty;
             generated!(#ty)
         }
-        None => generated!(#krate::__private::Uuid),
+        None => generated!(__shared::Uuid),
     };
+    let block = in_block(
+        krate,
+        &generated! {
+            #impls
+            #[automatically_derived]
+            impl __shared::Entity for #ident {
+                type Id = #id;
+                type New = #new;
+                type Patch = #patch;
+                const DEF: &'static __shared::EntityDef = __shared::NO_ENTITY;
+                fn id(&self) -> &Self::Id { __shared::no_entity() }
+                fn bind(_: &mut __shared::Insert<'_, Self>) { __shared::no_entity() }
+                fn from_row(_: &__shared::Row) -> __shared::Result<Self> { __shared::no_entity() }
+            }
+            #[automatically_derived]
+            impl __shared::NewEntity for #new {
+                type Entity = #ident;
+                fn into_entity(self) -> #ident { __shared::no_entity() }
+            }
+            #[automatically_derived]
+            impl __shared::EntityPatch for #patch {
+                fn assign(&self, _: &mut __shared::Assignments) { __shared::no_entity() }
+            }
+        },
+    );
+    generated!(#types #block)
+}
+
+/// The impls of a type that would be a column, for a block.
+pub(crate) fn no_value(ident: &syn::Ident) -> TokenStream {
     generated! {
-        #surface
         #[automatically_derived]
-        impl #krate::entity::Entity for #ident {
-            type Id = #id;
-            type New = #new;
-            type Patch = #patch;
-            const DEF: &'static #krate::entity::EntityDef = #krate::__private::NO_ENTITY;
-            fn id(&self) -> &Self::Id { #krate::__private::no_entity() }
-            fn bind_row(&self, _: &mut #krate::db::Args) { #krate::__private::no_entity() }
-            fn bind_columns(_: &[Self], _: &mut #krate::db::Args) { #krate::__private::no_entity() }
-            fn from_row(_: &#krate::db::Row) -> #krate::Result<Self> { #krate::__private::no_entity() }
+        impl __shared::EntityValue for #ident {
+            const TYPE: __shared::ColumnType = __shared::ColumnType::Text;
+            fn bind_option(_: ::core::option::Option<&Self>, _: &mut __shared::Args) { __shared::no_entity() }
+            fn bind_array<'a>(
+                _: impl ::core::iter::Iterator<Item = ::core::option::Option<&'a Self>>,
+                _: &mut __shared::Args,
+            ) {
+                __shared::no_entity()
+            }
+            fn read_option(_: &__shared::Row, _: usize) -> __shared::Result<::core::option::Option<Self>> {
+                __shared::no_entity()
+            }
         }
         #[automatically_derived]
-        impl #krate::entity::NewEntity for #new {
-            type Entity = #ident;
-            fn into_entity(self) -> #ident { #krate::__private::no_entity() }
-        }
-        #[automatically_derived]
-        impl #krate::entity::EntityPatch for #patch {
-            fn assign(&self, _: &mut #krate::entity::Assignments) { #krate::__private::no_entity() }
-        }
+        impl __shared::Comparable for #ident {}
     }
 }

@@ -14,6 +14,13 @@ pub(crate) struct Input<'a> {
     pub(crate) krate: Path,
     pub(crate) options: Options,
     pub(crate) fields: Vec<(&'a Field, FieldOptions)>,
+    /// Whether every key is one that there is. What seems to be missing may be there, misspelt.
+    pub(crate) understood: Understood,
+}
+
+pub(crate) struct Understood {
+    pub(crate) on_struct: bool,
+    pub(crate) on_fields: bool,
 }
 
 /// The keys of `#[entity(..)]` on the struct.
@@ -28,12 +35,8 @@ pub(crate) struct Options {
     krate: Option<Value<CratePath>>,
 }
 
-const KEYS: Keys<'_> = Keys {
-    of: "entity",
-    noun: "key",
-    known: &["table", "unique", "index", "crate"],
-    repeatable: &["unique", "index"],
-};
+const KEYS: Keys<'_> =
+    Keys { of: "entity", noun: "key", known: &["table", "unique", "index", "crate"], repeatable: &["unique", "index"] };
 
 /// The keys of `#[entity(..)]` on a field.
 #[derive(Default, FromMeta)]
@@ -54,22 +57,35 @@ pub(crate) struct FieldOptions {
 const FIELD_KEYS: Keys<'_> = Keys::of(
     "entity",
     &[
-        "id", "given", "version", "created_at", "updated_at", "deleted_at", "references", "unique", "index", "rename",
+        "id",
+        "given",
+        "version",
+        "created_at",
+        "updated_at",
+        "deleted_at",
+        "references",
+        "unique",
+        "index",
+        "rename",
         "skip",
     ],
 );
 
 impl<'a> Input<'a> {
     pub(crate) fn read(item: &'a DeriveInput, errors: &mut Errors) -> Self {
+        let start = errors.len();
         let entries = KEYS.in_attributes(&item.attrs, errors);
+        let on_struct = errors.len() == start;
         let mut given: Options = options(&entries, errors);
         let krate = crate_path(given.krate.take(), errors);
         let fields = match &item.data {
             Data::Struct(data) if matches!(data.fields, Fields::Named(_)) => data.fields.iter().collect(),
             _ => Vec::new(),
         };
+        let start = errors.len();
         let fields = fields.into_iter().map(|field| (field, field_options(&field.attrs, errors))).collect();
-        Self { item, krate, options: given, fields }
+        let on_fields = errors.len() == start;
+        Self { item, krate, options: given, fields, understood: Understood { on_struct, on_fields } }
     }
 }
 

@@ -28,7 +28,10 @@ pub(super) fn table(name: &LitStr, errors: &mut Errors) -> Option<String> {
     }
     for (prefix, owner) in [("sqlite_", "SQLite"), ("shared_", "`shared`")] {
         if text.starts_with(prefix) {
-            errors.report(name, format!("tables whose names start with `{prefix}` are {owner}'s own; choose another name"));
+            errors.report(
+                name,
+                format!("tables whose names start with `{prefix}` are {owner}'s own; choose another name"),
+            );
             return None;
         }
     }
@@ -71,7 +74,8 @@ pub(super) fn snake_case(name: &str) -> String {
     let mut snake = String::with_capacity(name.len() + 4);
     for (i, c) in chars.iter().enumerate() {
         let after_word = i > 0 && (chars[i - 1].is_lowercase() || chars[i - 1].is_ascii_digit());
-        let before_word = i > 0 && chars[i - 1].is_uppercase() && chars.get(i + 1).is_some_and(|next| next.is_lowercase());
+        let before_word =
+            i > 0 && chars[i - 1].is_uppercase() && chars.get(i + 1).is_some_and(|next| next.is_lowercase());
         if c.is_uppercase() && (after_word || before_word) {
             snake.push('_');
         }
@@ -99,9 +103,13 @@ mod tests {
 
     #[test]
     fn long_names_are_cut_and_stay_different() {
-        assert_eq!(of_constraint("appointments", ["doctor_id", "starts_at"], "key"), "appointments_doctor_id_starts_at_key");
+        assert_eq!(
+            of_constraint("appointments", ["doctor_id", "starts_at"], "key"),
+            "appointments_doctor_id_starts_at_key"
+        );
         let long = "a_rather_long_column_name_that_goes_on_and_on";
-        let (one, two) = (of_constraint("enrollments", [long, "x"], "key"), of_constraint("enrollments", [long, "y"], "key"));
+        let (one, two) =
+            (of_constraint("enrollments", [long, "x"], "key"), of_constraint("enrollments", [long, "y"], "key"));
         assert_ne!(one, two);
         for name in [one, two] {
             assert!(name.len() <= MAX_NAME && name.ends_with("_key"), "{name}");

@@ -4,9 +4,10 @@ use darling::FromMeta;
 use proc_macro2::TokenStream;
 use syn::{Data, DeriveInput, Fields, Path, Type};
 
+use super::fallback::no_value;
 use crate::attribute::{CratePath, Keys, Value, crate_path, options};
 use crate::diagnostics::Errors;
-use crate::spans::{generated, judged};
+use crate::spans::{generated, in_block};
 
 #[derive(Default, FromMeta)]
 struct Options {
@@ -30,7 +31,7 @@ pub(crate) fn expand_entity_value(input: TokenStream) -> TokenStream {
         Ok(()) => inner.map(|inner| expand(&krate, &item, inner)).unwrap_or_default(),
         Err(mut tokens) => {
             if item.generics.params.is_empty() {
-                tokens.extend(fallback(&krate, &item));
+                tokens.extend(in_block(&krate, &no_value(&item.ident)));
             }
             tokens
         }
@@ -53,42 +54,44 @@ fn inner<'a>(item: &'a DeriveInput, errors: &mut Errors) -> Option<&'a Type> {
 
 fn expand(krate: &Path, item: &DeriveInput, inner: &Type) -> TokenStream {
     let ident = &item.ident;
-    let stored = judged(inner, &generated!(#krate::__private::Stored));
-    generated! {
+    let value = generated!(<#inner as __shared::EntityValue>);
+    let impls = generated! {
         #[automatically_derived]
-        impl #krate::entity::Newtype for #ident {
-            type Inner = #stored;
-            fn wrap(inner: #inner) -> Self { Self(inner) }
+        impl __shared::EntityValue for #ident {
+            const TYPE: __shared::ColumnType = #value::TYPE;
+            const OPTIONS: u8 = #value::OPTIONS;
+            const PROTECTED: bool = #value::PROTECTED;
+            const ALLOWED: &'static [&'static str] = #value::ALLOWED;
+            fn bind_option(__value: ::core::option::Option<&Self>, __args: &mut __shared::Args) {
+                #value::bind_option(__value.map(|__outer| &__outer.0), __args);
+            }
+            fn bind_array<'a>(
+                __values: impl ::core::iter::Iterator<Item = ::core::option::Option<&'a Self>>,
+                __args: &mut __shared::Args,
+            ) {
+                #value::bind_array(::core::iter::Iterator::map(__values, |__value| __value.map(|__outer| &__outer.0)), __args);
+            }
+            fn read_option(__row: &__shared::Row, __index: usize) -> __shared::Result<::core::option::Option<Self>> {
+                __shared::Result::map(#value::read_option(__row, __index), |__value| __value.map(Self))
+            }
+            fn stored(self) -> Self { Self(#value::stored(self.0)) }
+            fn is_null(&self) -> bool { #value::is_null(&self.0) }
+        }
+        #[automatically_derived]
+        impl __shared::Newtype for #ident {
+            type Inner = #inner;
+            fn wrap(__inner: #inner) -> Self { Self(__inner) }
             fn inner(&self) -> &#inner { &self.0 }
             fn into_inner(self) -> #inner { self.0 }
         }
         #[automatically_derived]
         impl ::core::convert::From<#inner> for #ident {
-            fn from(inner: #inner) -> Self { Self(inner) }
+            fn from(__inner: #inner) -> Self { Self(__inner) }
         }
         #[automatically_derived]
         impl ::core::convert::From<#ident> for #inner {
-            fn from(outer: #ident) -> Self { outer.0 }
+            fn from(__outer: #ident) -> Self { __outer.0 }
         }
-    }
-}
-
-fn fallback(krate: &Path, item: &DeriveInput) -> TokenStream {
-    let ident = &item.ident;
-    generated! {
-        #[automatically_derived]
-        impl #krate::entity::EntityValue for #ident {
-            const TYPE: #krate::entity::ColumnType = #krate::entity::ColumnType::Text;
-            fn bind_option(_: ::core::option::Option<&Self>, _: &mut #krate::db::Args) { #krate::__private::no_entity() }
-            fn bind_array<'a>(
-                _: impl ::core::iter::Iterator<Item = ::core::option::Option<&'a Self>>,
-                _: &mut #krate::db::Args,
-            ) { #krate::__private::no_entity() }
-            fn read_option(_: &#krate::db::Row, _: usize) -> #krate::Result<::core::option::Option<Self>> {
-                #krate::__private::no_entity()
-            }
-        }
-        #[automatically_derived]
-        impl #krate::entity::Comparable for #ident {}
-    }
+    };
+    in_block(krate, &impls)
 }

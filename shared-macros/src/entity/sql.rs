@@ -27,7 +27,8 @@ impl Statements {
 
         let touched = |updated_at: Option<&str>, time: &str| {
             let updated_at = updated_at.map_or_else(String::new, |column| format!(", \"{column}\" = {time}"));
-            let version = name_of(Role::Version).map_or_else(String::new, |column| format!(", \"{column}\" = \"{column}\" + 1"));
+            let version =
+                name_of(Role::Version).map_or_else(String::new, |column| format!(", \"{column}\" = \"{column}\" + 1"));
             updated_at + &version
         };
         let updated_at = name_of(Role::UpdatedAt);

@@ -10,9 +10,20 @@ use crate::attribute::plain_name;
 use crate::spans::generated;
 use crate::validate::{field_orders, field_rules};
 
-pub(super) fn surface(krate: &Path, model: &Model) -> TokenStream {
-    let (new, patch, columns) = (new(krate, model), patch(krate, model), columns(krate, model));
-    generated!(#new #patch #columns)
+/// The types themselves; their impls are for a block.
+pub(super) fn types(krate: &Path, model: &Model) -> TokenStream {
+    let (new, patch) = (new_type(model), patch_type(model));
+    let orders = ruled(model).into_iter().map(|column| field_orders(krate, &column.rules));
+    generated!(#new #patch #(#orders)*)
+}
+
+/// The impls of the types and of the entity that take part in it.
+pub(super) fn impls(model: &Model) -> TokenStream {
+    let (new, patch, columns) = (validate_new(model), patch_impls(model), columns(model));
+    generated! {
+        use __shared::{Column as __Column, IntoValue as __IntoValue};
+        #new #patch #columns
+    }
 }
 
 pub(super) fn new_ident(model: &Model) -> Ident {
@@ -33,92 +44,109 @@ fn docs(column: &Column) -> TokenStream {
     }
 }
 
-fn new(krate: &Path, model: &Model) -> TokenStream {
-    let (vis, ident, entity) = (&model.vis, new_ident(model), &model.ident);
-    let doc = format!("What a new [`{}`] is made of.", plain_name(entity));
-    let fields = model.columns.iter().filter(|column| column.role.is_given()).map(|column| {
+fn with_role<'a>(model: &'a Model, role: impl Fn(Role) -> bool) -> Vec<&'a Column> {
+    model.columns.iter().filter(|column| role(column.role)).collect()
+}
+
+/// The columns that a caller supplies, as far as they have rules.
+fn ruled(model: &Model) -> Vec<&Column> {
+    let mut columns = with_role(model, Role::is_given);
+    columns.retain(|column| !column.rules.rules.is_empty());
+    columns
+}
+
+fn new_type(model: &Model) -> TokenStream {
+    let (vis, ident) = (&model.vis, new_ident(model));
+    let doc = format!("What a new [`{}`] is made of.", plain_name(&model.ident));
+    let fields = with_role(model, Role::is_given).into_iter().map(|column| {
         let (docs, Column { vis, ident, ty, .. }) = (docs(column), column);
         generated!(#docs #vis #ident: #ty,)
     });
-    let name = plain_name(&ident);
-    let ruled: Vec<&Column> =
-        model.columns.iter().filter(|column| column.role.is_given() && !column.rules.rules.is_empty()).collect();
-    let (names, types): (Vec<_>, Vec<_>) = ruled.iter().map(|column| (&column.ident, &column.ty)).unzip();
-    // written once, for the new row and for the patch
-    let rules = (!ruled.is_empty()).then(|| {
-        let rules = ruled.iter().map(|column| {
-            let (ident, calls) = (&column.ident, field_rules(krate, &column.rules, &generated!(value)));
-            generated!(if let ::core::option::Option::Some(value) = #ident { #calls })
-        });
-        let orders = ruled.iter().map(|column| field_orders(krate, &column.rules));
-        generated! {
-            #(#orders)*
-            #[automatically_derived]
-            impl #ident {
-                fn rules(checker: &mut #krate::validate::Checker, #(#names: ::core::option::Option<&#types>),*) { #(#rules)* }
-            }
-        }
-    });
-    let check = validate(krate, &ident, &name, rules.is_some().then(|| {
-        generated!(Self::rules(checker, #(::core::option::Option::Some(&self.#names)),*))
-    }));
     generated! {
         #[doc = #doc]
         #[derive(::core::fmt::Debug, ::core::clone::Clone)]
         #vis struct #ident { #(#fields)* }
-        #rules
+    }
+}
+
+fn validate_new(model: &Model) -> TokenStream {
+    let ident = new_ident(model);
+    let ruled = ruled(model);
+    if ruled.is_empty() {
+        return validate(&ident, None);
+    }
+    let (names, types): (Vec<_>, Vec<_>) = ruled.iter().map(|column| (&column.ident, &column.ty)).unzip();
+    // written once, for the new row and for the patch
+    let rules = ruled.iter().map(|column| {
+        let (ident, rules) = (&column.ident, field_rules(&column.rules, &generated!(__value)));
+        generated!(if let ::core::option::Option::Some(__value) = #ident { #rules })
+    });
+    let check = validate(
+        &ident,
+        Some(generated!(Self::rules(__checker, #(::core::option::Option::Some(&self.#names)),*))),
+    );
+    generated! {
+        impl #ident {
+            fn rules(__checker: &mut __shared::Checker, #(#names: ::core::option::Option<&#types>),*) { #(#rules)* }
+        }
         #check
     }
 }
 
-fn validate(krate: &Path, ident: &Ident, name: &str, body: Option<TokenStream>) -> TokenStream {
-    let parameter = if body.is_some() { generated!(checker) } else { generated!(_) };
+fn validate(ident: &Ident, body: Option<TokenStream>) -> TokenStream {
+    let name = plain_name(ident);
+    let parameter = if body.is_some() { generated!(__checker) } else { generated!(_) };
     generated! {
         #[automatically_derived]
-        impl #krate::validate::Validate for #ident {
+        impl __shared::Validate for #ident {
             const NAME: &'static str = #name;
-            fn check(&self, #parameter: &mut #krate::validate::Checker) { #body }
+            fn check(&self, #parameter: &mut __shared::Checker) { #body }
         }
     }
 }
 
-fn patch(krate: &Path, model: &Model) -> TokenStream {
-    let (vis, ident, entity) = (&model.vis, patch_ident(model), &model.ident);
-    let new = new_ident(model);
-    let doc = format!("What an update of a [`{}`] changes; what is not set stays as it is.", plain_name(entity));
-    let name = plain_name(&ident);
-    let plain: Vec<&Column> = model.columns.iter().filter(|column| column.role == Role::Plain).collect();
-    let fields = plain.iter().map(|Column { ident, ty, .. }| generated!(#ident: ::core::option::Option<#ty>,));
-    let setters = plain.iter().map(|column| {
+fn patch_type(model: &Model) -> TokenStream {
+    let (vis, ident) = (&model.vis, patch_ident(model));
+    let doc = format!("What an update of a [`{}`] changes; what is not set stays as it is.", plain_name(&model.ident));
+    let fields = with_role(model, |role| role == Role::Plain)
+        .into_iter()
+        .map(|Column { ident, ty, .. }| generated!(#ident: ::core::option::Option<#ty>,));
+    generated! {
+        #[doc = #doc]
+        #[derive(::core::fmt::Debug, ::core::clone::Clone, ::core::default::Default)]
+        #[must_use]
+        #vis struct #ident { #(#fields)* }
+    }
+}
+
+fn patch_impls(model: &Model) -> TokenStream {
+    let (vis, ident, new) = (&model.vis, patch_ident(model), new_ident(model));
+    // a column called `new` has been refused
+    let settable = with_role(model, |role| role == Role::Plain).into_iter().filter(|column| column.field != "new");
+    let setters = settable.map(|column| {
         let Column { ident, ty, vis, .. } = column;
         let doc = format!("Sets the column `{}`.", column.name);
-        let into = quote_spanned!(place(column)=> impl #krate::entity::IntoValue<#ty>);
+        let into = quote_spanned!(place(column)=> impl __IntoValue<#ty>);
         generated! {
             #[doc = #doc]
-            #[must_use]
             #vis fn #ident(mut self, value: #into) -> Self {
-                self.#ident = ::core::option::Option::Some(#krate::entity::IntoValue::into_value(value));
+                self.#ident = __shared::set(value);
                 self
             }
         }
     });
     // of an id that the caller gives there are rules, but it never changes
-    let ruled = model.columns.iter().filter(|column| column.role.is_given() && !column.rules.rules.is_empty());
-    let given: Vec<TokenStream> = ruled
+    let given: Vec<TokenStream> = ruled(model)
+        .into_iter()
         .map(|Column { ident, role, .. }| match role {
             Role::Plain => generated!(self.#ident.as_ref()),
             _ => generated!(::core::option::Option::None),
         })
         .collect();
-    let check = validate(krate, &ident, &name, (!given.is_empty()).then(|| generated!(#new::rules(checker, #(#given),*))));
+    let check = validate(&ident, (!given.is_empty()).then(|| generated!(#new::rules(__checker, #(#given),*))));
     generated! {
-        #[doc = #doc]
-        #[derive(::core::fmt::Debug, ::core::clone::Clone, ::core::default::Default)]
-        #vis struct #ident { #(#fields)* }
-        #[automatically_derived]
         impl #ident {
             /// Nothing is set yet.
-            #[must_use]
             #vis fn new() -> Self { <Self as ::core::default::Default>::default() }
             #(#setters)*
         }
@@ -130,12 +158,12 @@ fn constant(column: &Column) -> Ident {
     Ident::new(&column.field.to_uppercase(), column.ident.span())
 }
 
-fn columns(krate: &Path, model: &Model) -> TokenStream {
+fn columns(model: &Model) -> TokenStream {
     let entity = &model.ident;
     let constants = model.columns.iter().map(|column| {
         let Column { ty, vis, name, .. } = column;
         let (constant, doc) = (constant(column), docs(column));
-        generated!(#doc #vis const #constant: #krate::entity::Column<Self, #ty> = #krate::entity::Column::new(#name);)
+        generated!(#doc #vis const #constant: __Column<Self, #ty> = __Column::new(#name);)
     });
     let finders = model.uniques.iter().map(|key| {
         let columns: Vec<&Column> = key.columns.iter().map(|position| &model.columns[*position]).collect();
@@ -147,13 +175,10 @@ fn columns(krate: &Path, model: &Model) -> TokenStream {
         let constants = columns.iter().map(|column| constant(column));
         generated! {
             #[doc = #doc]
-            #vis fn #by(#(#idents: impl #krate::entity::IntoValue<#types>),*) -> #krate::entity::Filter<Self> {
-                #(#krate::entity::Column::eq(Self::#constants, #idents))&*
+            #vis fn #by(#(#idents: impl __IntoValue<#types>),*) -> __shared::Filter<Self> {
+                #(Self::#constants.eq(#idents))&*
             }
         }
     });
-    generated! {
-        #[automatically_derived]
-        impl #entity { #(#constants)* #(#finders)* }
-    }
+    generated!(impl #entity { #(#constants)* #(#finders)* })
 }

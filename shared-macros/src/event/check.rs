@@ -8,7 +8,6 @@ use crate::attribute::{Value, plain_name};
 use crate::diagnostics::{Errors, caret, did_you_mean};
 use crate::subject::{Grammar, Token, parse};
 use crate::validate::ValidatedField;
-use crate::wire;
 
 /// The checked model.
 pub(crate) enum Model {
@@ -24,8 +23,6 @@ pub(crate) struct EventModel {
     pub(crate) event_type: String,
     pub(crate) version: u32,
     pub(crate) key: Option<FieldRef>,
-    /// The names of the fields in JSON.
-    pub(crate) names: Vec<String>,
     pub(crate) fields: Vec<ValidatedField>,
 }
 
@@ -61,8 +58,7 @@ const NEEDS_SUBJECT: &str =
     "`#[derive(Event)]` needs a subject\nhelp: add `#[event(subject = \"appointment.booked\")]`";
 const NEEDS_DOMAIN: &str =
     "`#[derive(Event)]` on an enum needs its domain\nhelp: add `#[event(domain = \"appointment\")]`";
-const NEEDS_FIELDS: &str =
-    "an event is a struct with named fields: their names are the keys of the payload";
+const NEEDS_FIELDS: &str = "an event is a struct with named fields: their names are the keys of the payload";
 const NO_GENERICS: &str =
     "an event has no generics: one subject means one payload type\nhelp: write a struct for each payload";
 const WRAPS_ONE: &str = "each variant of a domain wraps one event: `Scheduled(AppointmentScheduled)`";
@@ -79,7 +75,9 @@ pub(crate) fn check(input: Input<'_>, errors: &mut Errors) -> Option<Model> {
         Data::Struct(data) => {
             misplaced_on_fields(&data.fields, errors);
             match &data.fields {
-                Fields::Named(fields) => event(item, fields, options, understood, errors).map(|model| Model::Event(Box::new(model))),
+                Fields::Named(fields) => {
+                    event(item, fields, options, understood, errors).map(|model| Model::Event(Box::new(model)))
+                }
                 _ => {
                     errors.report(&item.ident, NEEDS_FIELDS);
                     None
@@ -108,8 +106,18 @@ fn refuse<T>(value: Option<&Value<T>>, message: &str, errors: &mut Errors) {
     }
 }
 
-fn event(item: &DeriveInput, fields: &FieldsNamed, options: Options, understood: bool, errors: &mut Errors) -> Option<EventModel> {
-    refuse(options.domain.as_ref(), "`domain` is for enums: an event belongs to the domain its subject starts with", errors);
+fn event(
+    item: &DeriveInput,
+    fields: &FieldsNamed,
+    options: Options,
+    understood: bool,
+    errors: &mut Errors,
+) -> Option<EventModel> {
+    refuse(
+        options.domain.as_ref(),
+        "`domain` is for enums: an event belongs to the domain its subject starts with",
+        errors,
+    );
     refuse(options.subset_of.as_ref(), "`subset_of` is for enums: an event is no set", errors);
 
     // whoever gave a domain took the struct for an enum, which has been said
@@ -132,10 +140,9 @@ fn event(item: &DeriveInput, fields: &FieldsNamed, options: Options, understood:
     };
     let key = options.key.map(|value| value.take(errors).and_then(|FieldName(name)| key(&name, fields, errors)));
     let slots = subject.as_ref().and_then(|(text, tokens)| slots(text, tokens, fields, errors));
-    let derived = subject.as_ref().filter(|_| !type_given).and_then(|(text, tokens)| derived_type(text, tokens, errors));
+    let derived =
+        subject.as_ref().filter(|_| !type_given).and_then(|(text, tokens)| derived_type(text, tokens, errors));
 
-    let case = wire::Case::of(&item.attrs);
-    let names = fields.named.iter().filter(|field| !wire::is_hidden(field)).map(|field| wire::name(field, case)).collect();
     let validated = ValidatedField::of_struct(&item.attrs, &Fields::Named(fields.clone()), errors);
     Some(EventModel {
         ident: item.ident.clone(),
@@ -147,7 +154,6 @@ fn event(item: &DeriveInput, fields: &FieldsNamed, options: Options, understood:
             Some(found) => Some(found?),
             None => None,
         },
-        names,
         fields: validated,
     })
 }
@@ -215,7 +221,8 @@ fn slots(text: &LitStr, tokens: &[Token], fields: &FieldsNamed, errors: &mut Err
                         complete = false;
                         let hint = suggestion(field, fields);
                         let place = caret(&text.value(), at.clone());
-                        errors.report(text, format!("subject slot `{{{field}}}` has no field of that name{hint}{place}"));
+                        errors
+                            .report(text, format!("subject slot `{{{field}}}` has no field of that name{hint}{place}"));
                     }
                 }
             }
@@ -236,7 +243,13 @@ fn suggestion(name: &str, fields: &FieldsNamed) -> String {
     did_you_mean(name, names.iter().map(String::as_str))
 }
 
-fn domain(item: &DeriveInput, data: &DataEnum, options: Options, understood: bool, errors: &mut Errors) -> Option<DomainModel> {
+fn domain(
+    item: &DeriveInput,
+    data: &DataEnum,
+    options: Options,
+    understood: bool,
+    errors: &mut Errors,
+) -> Option<DomainModel> {
     const OF_STRUCTS: &str = "is for structs: an enum is a domain of events, and each of them has its own";
     let mut of_structs = |key: Option<Span>, name: &str| {
         if let Some(key) = key {
@@ -258,7 +271,10 @@ fn domain(item: &DeriveInput, data: &DataEnum, options: Options, understood: boo
     });
     let subset_of = options.subset_of.map(|value| value.take(errors));
     if data.variants.is_empty() {
-        errors.report(&item.ident, "a domain has at least one event\nhelp: add a variant: `Scheduled(AppointmentScheduled)`");
+        errors.report(
+            &item.ident,
+            "a domain has at least one event\nhelp: add a variant: `Scheduled(AppointmentScheduled)`",
+        );
     }
     let members = members(data, errors);
     Some(DomainModel {
@@ -277,7 +293,10 @@ fn members(data: &DataEnum, errors: &mut Errors) -> Vec<Member> {
     for variant in &data.variants {
         let Some(member) = member(variant, errors) else { continue };
         if let Some(first) = members.iter().find(|other| other.ty == member.ty) {
-            errors.report(&member.ty, format!("`{}` wraps the same event as `{}`; remove one", member.ident, first.ident));
+            errors.report(
+                &member.ty,
+                format!("`{}` wraps the same event as `{}`; remove one", member.ident, first.ident),
+            );
         }
         members.push(member);
     }

@@ -1,14 +1,14 @@
 //! From the checked model to the impls. Nothing here can fail.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::quote_spanned;
 use syn::spanned::Spanned;
-use syn::{Ident, Path, Type};
+use syn::{Ident, Path, PathSegment, Type};
 
 use super::check::{DomainModel, EventModel, Member, Model};
 use crate::attribute::plain_name;
-use crate::spans::{generated, judged};
-use crate::validate::implementation;
+use crate::spans::{checked, generated, in_block, judged, projected, respanned};
+use crate::validate::{impl_of, orders};
 
 pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
     match model {
@@ -18,90 +18,48 @@ pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
 }
 
 fn event(krate: &Path, model: &EventModel) -> TokenStream {
-    let EventModel { ident, subject, event_type, version, names, fields, .. } = model;
+    let EventModel { ident, subject, event_type, version, fields, .. } = model;
     let name = plain_name(ident);
-    let validate = implementation(krate, ident, fields);
-    let wire = judged(ident, &generated!(#krate::__private::Wire));
     let place = ident.span();
     let (file, line) = (quote_spanned!(place=> ::core::file!()), quote_spanned!(place=> ::core::line!()));
-    let subject_of = subject_of(krate, model);
-    let handled = handled(krate, ident);
-    let key_of = model.key.as_ref().map(|key| {
-        let (field, key) = (&key.ident, judged(&key.ty, &generated!(#krate::__private::KeyField)));
-        generated! {
-            fn key(&self) -> ::core::option::Option<::std::string::String> {
-                ::core::option::Option::Some(<#key as #krate::event::subject::OrderingKey>::key(&self.#field))
-            }
-        }
-    });
-    generated! {
+    let (subject_of, key_of) = (subject_of(model), key_of(model));
+    let (validate, handled) = (impl_of(ident, fields), handled(ident));
+    let impls = generated! {
         #validate
         #[automatically_derived]
-        impl #krate::event::Event for #ident {
-            const SUBJECT: &'static str = #subject;
-            const TYPE: &'static str = #event_type;
-            const VERSION: u32 = #version;
-            const INFO: &'static #krate::event::EventInfo = &#krate::event::EventInfo {
+        impl __shared::Event for #ident {
+            const INFO: &'static __shared::EventInfo = &__shared::EventInfo {
                 name: #name,
                 event_type: #event_type,
                 subject: #subject,
                 version: #version,
-                fields: &[#(#names),*],
+                fields: <#ident as __shared::Validate>::FIELDS,
                 file: #file,
                 line: #line,
             };
+            const CODEC: __shared::Codec<Self> = <#ident as __shared::Wire>::CODEC;
             #subject_of
             #key_of
-            fn encode_payload(&self) -> #krate::Result<::std::vec::Vec<u8>> {
-                #krate::__private::encode_payload::<#wire>(#name, self)
-            }
-            fn decode_payload(payload: &[u8]) -> #krate::Result<Self> {
-                #krate::__private::decode_payload::<#wire>(<Self as #krate::event::Event>::INFO, payload)
-            }
         }
         #[automatically_derived]
-        impl #krate::event::EventSet for #ident {
-            const EVENTS: &'static [&'static #krate::event::EventInfo] = &[<#ident as #krate::event::Event>::INFO];
-            const SUBJECTS: &'static [&'static str] = &[#subject];
-            const DOMAIN: ::core::option::Option<&'static str> = ::core::option::Option::None;
-            const UNIVERSE: &'static [&'static #krate::event::EventInfo] = <#ident as #krate::event::EventSet>::EVENTS;
-            fn decode_as(
-                event_type: &str,
-                version: ::core::option::Option<u32>,
-                payload: &[u8],
-            ) -> #krate::Result<Self> {
-                #krate::__private::decode_single(event_type, version, payload)
-            }
-        }
-        #[automatically_derived]
-        impl #krate::event::Publish for #ident {
-            fn draft(&self) -> #krate::Result<#krate::event::Draft> {
-                #krate::event::draft_event(self)
-            }
+        impl __shared::Publish for #ident {
+            fn draft(&self) -> __shared::Result<__shared::Draft> { __shared::draft_event(self) }
         }
         #handled
-    }
+    };
+    let (impls, orders) = (in_block(krate, &impls), orders(krate, fields));
+    generated!(#impls #orders)
 }
 
-/// What makes a type the first argument of a subscriber.
-pub(super) fn handled(krate: &Path, ident: &Ident) -> TokenStream {
-    generated! {
-        #[automatically_derived]
-        impl #krate::__private::Handled for #ident {
-            type This = Self;
-        }
-    }
-}
-
-fn subject_of(krate: &Path, model: &EventModel) -> Option<TokenStream> {
+fn subject_of(model: &EventModel) -> Option<TokenStream> {
     let slots = &model.slots;
     if slots.fields.is_empty() {
         return None;
     }
     let format = &slots.format;
     let values = slots.fields.iter().map(|slot| {
-        let (field, token) = (&slot.ident, judged(&slot.ty, &generated!(#krate::__private::SlotField)));
-        generated!(<#token as #krate::event::subject::SubjectToken>::token(&self.#field))
+        let (field, ty, rule) = (&slot.ident, &slot.ty, protected(&slot.ty, "Slot"));
+        generated!(<#ty as __shared::#rule>::token(&self.#field))
     });
     Some(generated! {
         fn subject(&self) -> ::std::borrow::Cow<'static, str> {
@@ -110,106 +68,142 @@ fn subject_of(krate: &Path, model: &EventModel) -> Option<TokenStream> {
     })
 }
 
-/// `<Type as Trait>`, to be judged at the type.
-fn bounded(ty: &Type, bound: &TokenStream) -> TokenStream {
-    generated!(<#ty as #bound>)
+fn key_of(model: &EventModel) -> Option<TokenStream> {
+    let key = model.key.as_ref()?;
+    let (field, ty, rule) = (&key.ident, &key.ty, protected(&key.ty, "Key"));
+    Some(generated! {
+        fn key(&self) -> ::core::option::Option<::std::string::String> {
+            ::core::option::Option::Some(<#ty as __shared::#rule>::key(&self.#field))
+        }
+    })
+}
+
+/// The trait that judges a slot or a key: by the same rule, with another message when the type is a `Phi`.
+fn protected(ty: &Type, rule: &str) -> Ident {
+    let is_phi = |segment: &PathSegment| segment.ident == "Phi";
+    let protected = matches!(ty, Type::Path(path) if path.path.segments.iter().any(is_phi));
+    Ident::new(&if protected { format!("Protected{rule}") } else { rule.to_owned() }, Span::call_site())
+}
+
+/// What makes a type the first argument of a subscriber.
+fn handled(ident: &Ident) -> TokenStream {
+    listed(
+        ident,
+        &generated!(__shared::Handled),
+        generated!(
+            type This = Self;
+            type Gate = __shared::Open;
+        ),
+    )
+}
+
+/// An impl that the compiler shows where it says which types have a trait: at the type's name, not at the derive.
+fn listed(ident: &Ident, name: &TokenStream, items: TokenStream) -> TokenStream {
+    let header = respanned(generated!(impl #name for #ident), ident.span());
+    let mut body = Group::new(Delimiter::Brace, items);
+    body.set_span(ident.span());
+    generated!(#[automatically_derived] #header #body)
 }
 
 fn domain(krate: &Path, model: &DomainModel) -> TokenStream {
     let DomainModel { ident, domain, subset_of, members } = model;
     let name = plain_name(ident);
     let variants: Vec<&Ident> = members.iter().map(|member| &member.ident).collect();
-    // an event that is none is reported once, at the variant's type: everything goes through this projection
+    // an event that is none is reported once, at the variant's type, because only this is ever asked of it
     let events: Vec<TokenStream> =
-        members.iter().map(|member| judged(&member.ty, &generated!(#krate::__private::DomainEvent))).collect();
-    let whole = subset_of.as_ref().map(|whole| judged(whole, &generated!(#krate::__private::Domain)));
-    let (universe, whole_name) = match &whole {
-        Some(whole) => (
-            generated!(<#whole as #krate::event::EventSet>::UNIVERSE),
-            Some(generated!(const WHOLE: &'static str = <#whole as #krate::event::EventSet>::WHOLE;)),
-        ),
-        None => (generated!(<Self as #krate::event::EventSet>::EVENTS), None),
+        members.iter().map(|Member { ty, .. }| generated!(<#ty as __shared::Member>)).collect();
+    let (universe, whole) = match subset_of {
+        Some(whole) => {
+            let set = generated!(<#whole as __shared::Domain>::SET);
+            (generated!(#set.universe), Some(generated!(const WHOLE: &'static str = #set.whole;)))
+        }
+        None => (generated!(<Self as __shared::EventSet>::EVENTS), None),
     };
-    let conversions = members.iter().map(|member| conversion(ident, member));
-    let checks = checks(krate, model, whole.as_ref());
-    let handled = handled(krate, ident);
+    let (handled, conversions) = (handled(ident), conversions(model));
+    let whole_domain = listed(
+        ident,
+        &generated!(__shared::Domain),
+        generated!(
+            type This = Self;
+        ),
+    );
+    let impls = generated! {
+        #[automatically_derived]
+        impl __shared::Validate for #ident {
+            const NAME: &'static str = #name;
+            fn check(&self, __checker: &mut __shared::Checker) {
+                match self { #(Self::#variants(__event) => #events::check(__event, __checker),)* }
+            }
+        }
+        #[automatically_derived]
+        impl __shared::EventSet for #ident {
+            const EVENTS: &'static [&'static __shared::EventInfo] = &[#(#events::INFO),*];
+            const SUBJECTS: &'static [&'static str] = &[#(#events::INFO.subject),*];
+            const DOMAIN: ::core::option::Option<&'static str> = ::core::option::Option::Some(#domain);
+            const UNIVERSE: &'static [&'static __shared::EventInfo] = #universe;
+            #whole
+            fn decode_as(
+                __event_type: &str,
+                __version: ::core::option::Option<u32>,
+                __payload: &[u8],
+            ) -> __shared::Result<Self> {
+                let mut __decoding = __shared::Decoding::of(__event_type, __version, __payload);
+                #(#events::decode(&mut __decoding, Self::#variants);)*
+                __decoding.finish()
+            }
+        }
+        #[automatically_derived]
+        impl __shared::Publish for #ident {
+            fn draft(&self) -> __shared::Result<__shared::Draft> {
+                match self { #(Self::#variants(__event) => #events::draft(__event),)* }
+            }
+        }
+        #handled
+        #whole_domain
+        #conversions
+    };
+    let (impls, checks) = (in_block(krate, &impls), checks(krate, model));
+    generated!(#impls #checks)
+}
+
+fn conversions(model: &DomainModel) -> TokenStream {
+    let DomainModel { ident, subset_of, members, .. } = model;
+    let each = members.iter().map(|Member { ident: variant, ty }| {
+        generated! {
+            #[automatically_derived]
+            impl ::core::convert::From<#ty> for #ident {
+                fn from(__event: #ty) -> Self { Self::#variant(__event) }
+            }
+        }
+    });
     let into_whole = subset_of.as_ref().map(|path| {
+        let whole = judged(path, &generated!(__shared::Domain));
         let arms = members.iter().map(|Member { ident: variant, ty }| {
-            let member = bounded(ty, &generated!(#krate::__private::MemberOf<#whole>));
-            generated!(#ident::#variant(event) => #member::into_whole(event),)
+            generated!(#ident::#variant(__event) => <#ty as __shared::MemberOf<#whole>>::into_whole(__event),)
         });
         generated! {
             #[automatically_derived]
             impl ::core::convert::From<#ident> for #path {
-                fn from(event: #ident) -> Self { match event { #(#arms)* } }
+                fn from(__event: #ident) -> Self { match __event { #(#arms)* } }
             }
         }
     });
-    generated! {
-        #[automatically_derived]
-        impl #krate::validate::Validate for #ident {
-            const NAME: &'static str = #name;
-            fn check(&self, checker: &mut #krate::validate::Checker) {
-                match self { #(Self::#variants(event) => <#events as #krate::validate::Validate>::check(event, checker),)* }
-            }
-        }
-        #[automatically_derived]
-        impl #krate::event::EventSet for #ident {
-            const EVENTS: &'static [&'static #krate::event::EventInfo] = &[#(<#events as #krate::event::Event>::INFO),*];
-            const SUBJECTS: &'static [&'static str] = &[#(<#events as #krate::event::Event>::SUBJECT),*];
-            const DOMAIN: ::core::option::Option<&'static str> = ::core::option::Option::Some(#domain);
-            const UNIVERSE: &'static [&'static #krate::event::EventInfo] = #universe;
-            #whole_name
-            fn decode_as(
-                event_type: &str,
-                version: ::core::option::Option<u32>,
-                payload: &[u8],
-            ) -> #krate::Result<Self> {
-                #(if event_type == <#events as #krate::event::Event>::TYPE {
-                    return ::core::result::Result::map(#krate::event::decode_event::<#events>(version, payload), Self::#variants);
-                })*
-                ::core::result::Result::Err(::core::convert::Into::into(#krate::event::unknown_type()))
-            }
-        }
-        #[automatically_derived]
-        impl #krate::event::Publish for #ident {
-            fn draft(&self) -> #krate::Result<#krate::event::Draft> {
-                match self { #(Self::#variants(event) => #krate::event::draft_event::<#events>(event),)* }
-            }
-        }
-        #handled
-        #[automatically_derived]
-        #[diagnostic::do_not_recommend]
-        impl #krate::__private::Domain for #ident {
-            type This = Self;
-        }
-        #(#conversions)*
-        #into_whole
-        #checks
-    }
-}
-
-fn conversion(ident: &Ident, member: &Member) -> TokenStream {
-    let Member { ident: variant, ty } = member;
-    generated! {
-        #[automatically_derived]
-        impl ::core::convert::From<#ty> for #ident {
-            fn from(event: #ty) -> Self { Self::#variant(event) }
-        }
-    }
+    generated!(#(#each)* #into_whole)
 }
 
 /// What can only be seen with every member's constants at hand: is each subject of the domain, and only once. For a
 /// subset the whole has been asked that.
-fn checks(krate: &Path, model: &DomainModel, whole: Option<&TokenStream>) -> TokenStream {
+fn checks(krate: &Path, model: &DomainModel) -> TokenStream {
     let DomainModel { ident, domain, subset_of, members } = model;
-    if let Some((path, whole)) = subset_of.as_ref().zip(whole) {
-        let place = path.span();
-        return quote_spanned!(place=> const _: () = #krate::__private::check_subset::<#ident, #whole>(););
+    if let Some(path) = subset_of {
+        let name = plain_name(ident);
+        let set = projected(path, &generated!(#krate::__private::Domain), "SET");
+        let check = generated!(#krate::__private::check_subset);
+        return checked(check, &generated!(#name, #domain, #set), path.span());
     }
-    let each = members.iter().enumerate().map(|(index, member)| {
-        let place = member.ident.span();
-        quote_spanned!(place=> const _: () = #krate::__private::check_member::<#ident>(#domain, #index);)
-    });
-    generated!(#(#each)*)
+    let check = |(index, member): (usize, &Member)| {
+        let check = generated!(#krate::__private::check_member::<#ident>);
+        checked(check, &generated!(#domain, #index), member.ident.span())
+    };
+    members.iter().enumerate().map(check).collect()
 }

@@ -29,9 +29,7 @@ pub(crate) struct Options {
     krate: Option<Value<CratePath>>,
 }
 
-const KEYS: Keys<'_> = Keys::of(
-    "event",
-    &["subject", "key", "version", "type", "domain", "subset_of", "crate"]);
+const KEYS: Keys<'_> = Keys::of("event", &["subject", "key", "version", "type", "domain", "subset_of", "crate"]);
 
 impl<'a> Input<'a> {
     pub(crate) fn read(item: &'a DeriveInput, errors: &mut Errors) -> Self {

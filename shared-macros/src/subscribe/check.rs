@@ -113,7 +113,10 @@ fn signature(sig: &Signature, errors: &mut Errors) -> Option<(Type, Vec<Argument
     }
     let mut types = types.into_iter();
     let Some(event) = types.next() else {
-        errors.report(&sig.ident, format!("{ONE_EVENT_FIRST}\nhelp: write `async fn {}(event: AppointmentScheduled)`", sig.ident));
+        errors.report(
+            &sig.ident,
+            format!("{ONE_EVENT_FIRST}\nhelp: write `async fn {}(event: AppointmentScheduled)`", sig.ident),
+        );
         return None;
     };
     if matches!(event, Type::Reference(_)) {
@@ -169,12 +172,26 @@ fn spec(options: Options, function: Option<&Function>, errors: &mut Errors) -> O
         Some(list) => retry(list, errors),
         None => (Some(DEFAULT_TRIES), Some(DEFAULT_BACKOFF)),
     };
-    let concurrency = count(options.concurrency, DEFAULT_CONCURRENCY, &CONCURRENCY, "`concurrency` is how many events are handled at once", errors);
+    let concurrency = count(
+        options.concurrency,
+        DEFAULT_CONCURRENCY,
+        &CONCURRENCY,
+        "`concurrency` is how many events are handled at once",
+        errors,
+    );
     let timeout = timeout(options.timeout, errors);
     let skip_unknown = on_unknown(options.on_unknown, errors);
     let name = name(options.name, function, errors);
     let (base, cap) = pauses?;
-    Some(Spec { name: name?, tries: tries?, base, cap, concurrency: concurrency?, skip_unknown: skip_unknown?, timeout: timeout? })
+    Some(Spec {
+        name: name?,
+        tries: tries?,
+        base,
+        cap,
+        concurrency: concurrency?,
+        skip_unknown: skip_unknown?,
+        timeout: timeout?,
+    })
 }
 
 fn retry(list: Value<RetryList>, errors: &mut Errors) -> (Option<u32>, Option<(u64, u64)>) {
@@ -203,7 +220,13 @@ fn pauses(text: &LitStr, errors: &mut Errors) -> Option<(u64, u64)> {
     None
 }
 
-fn count(given: Option<Value<Count>>, default: u32, allowed: &RangeInclusive<u32>, what: &str, errors: &mut Errors) -> Option<u32> {
+fn count(
+    given: Option<Value<Count>>,
+    default: u32,
+    allowed: &RangeInclusive<u32>,
+    what: &str,
+    errors: &mut Errors,
+) -> Option<u32> {
     let Some(value) = given else { return Some(default) };
     let count = value.take(errors)?;
     if allowed.contains(&count.value) {

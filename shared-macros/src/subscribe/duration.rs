@@ -26,10 +26,7 @@ mod tests {
 
     #[test]
     fn units_are_read() {
-        assert_eq!(
-            ["200ms", "30s", "1m", "2h"].map(millis),
-            [Some(200), Some(30_000), Some(60_000), Some(7_200_000)]
-        );
+        assert_eq!(["200ms", "30s", "1m", "2h"].map(millis), [Some(200), Some(30_000), Some(60_000), Some(7_200_000)]);
         assert_eq!(backoff("200ms..1m"), Some((200, 60_000)));
     }
 

@@ -1,37 +1,52 @@
 //! From the checked model to the type beside the function. Nothing here can fail.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
-use syn::Path;
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use quote::{ToTokens as _, quote_spanned};
+use syn::{Path, Type};
 
 use super::check::{Argument, Model, Output};
 use super::input::Target;
-use crate::spans::{at, generated, judged};
+use crate::spans::{at, checked, ends, generated, in_block, judged, projected, respanned};
 
 pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
     let Target { cfgs, ident, .. } = &model.target;
     let declaration = declaration(&model.target);
-    let event = judged(&model.event, &generated!(#krate::__private::Handled));
-    let spec = spec(krate, model);
-    let check = check(krate, model, &event);
-    let call = call(krate, model, &event);
-    let pattern = &model.pattern;
-    let on_unknown = on_unknown(krate, model);
-    let place = pattern.span();
-    let proof = quote_spanned!(place=> const _: () = #krate::__private::check_subscription::<#event>(#pattern, #on_unknown););
-    generated! {
-        #declaration
-        #(#cfgs)*
+    let event = judged(&model.event, &generated!(__shared::Handled));
+    let (alias, gate) = gate(&model.event);
+    let (spec, check, call) = (spec(model), check(model, &gate), call(model, &event, &gate));
+    let subscribe = generated! {
+        #alias
         #[automatically_derived]
         #[allow(deprecated)]
-        impl #krate::service::Subscribe for #ident {
+        impl __shared::Subscribe for #ident {
             type Event = #event;
-            const SPEC: #krate::service::SubscriberSpec = #spec;
+            const SPEC: __shared::SubscriberSpec = #spec;
             #check
             #call
         }
+    };
+    let subscribe = in_block(krate, &subscribe);
+    let proof = proof(krate, model);
+    generated! {
+        #declaration
+        #(#cfgs)*
+        #subscribe
         #(#cfgs)*
         #proof
+    }
+}
+
+/// The gate of the event, see `shared::__private::Open`: with a short name, unless that could not be spanned over the
+/// whole of the event's type.
+fn gate(event: &Type) -> (Option<TokenStream>, TokenStream) {
+    let gate = projected(event, &generated!(__shared::Handled), "Gate");
+    let mut tokens = event.to_token_stream().into_iter();
+    match (tokens.next(), tokens.next()) {
+        (Some(only), None) => {
+            let name = Ident::new("__Gate", only.span());
+            (Some(generated!(type #name = #gate;)), generated!(#name))
+        }
+        _ => (None, gate),
     }
 }
 
@@ -41,25 +56,31 @@ pub(crate) fn declaration(target: &Target) -> TokenStream {
     generated! {
         #(#cfgs)*
         #[doc(hidden)]
-        #[allow(
-            dead_code, non_camel_case_types, missing_copy_implementations, missing_debug_implementations, unreachable_pub,
-            clippy::empty_structs_with_brackets
-        )]
+        #[allow(dead_code, missing_copy_implementations, missing_debug_implementations)]
+        #[allow(non_camel_case_types, unreachable_pub, clippy::empty_structs_with_brackets)]
         #vis struct #ident {}
     }
 }
 
-fn spec(krate: &Path, model: &Model) -> TokenStream {
+/// The check that the pattern and the event fit, run while the program is compiled.
+fn proof(krate: &Path, model: &Model) -> TokenStream {
+    let pattern = &model.pattern;
+    let set = projected(&model.event, &generated!(#krate::__private::Handled), "SET");
+    let on_unknown = on_unknown(&generated!(#krate::__private), model);
+    let check = generated!(#krate::__private::check_subscription);
+    checked(check, &generated!(#pattern, #set, #on_unknown), pattern.span())
+}
+
+fn spec(model: &Model) -> TokenStream {
     let (pattern, spec) = (&model.pattern, &model.spec);
-    let (name, tries, concurrency) = (&spec.name, spec.tries, spec.concurrency as usize);
+    let (name, concurrency) = (&spec.name, spec.concurrency as usize);
     let transactional = model.arguments.iter().any(|argument| matches!(argument, Argument::Transaction(_)));
-    let on_unknown = on_unknown(krate, model);
-    let [base, cap, timeout] =
-        [spec.base, spec.cap, spec.timeout].map(|millis| generated!(::core::time::Duration::from_millis(#millis)));
+    let on_unknown = on_unknown(&generated!(__shared), model);
+    let (tries, base, cap, timeout) = (spec.tries, spec.base, spec.cap, spec.timeout);
     let place = model.target.ident.span();
     let (file, line) = (quote_spanned!(place=> ::core::file!()), quote_spanned!(place=> ::core::line!()));
     generated! {
-        #krate::service::SubscriberSpec {
+        __shared::SubscriberSpec {
             name: #name,
             pattern: #pattern,
             module: ::core::module_path!(),
@@ -67,87 +88,83 @@ fn spec(krate: &Path, model: &Model) -> TokenStream {
             line: #line,
             transactional: #transactional,
             concurrency: #concurrency,
-            retry: #krate::service::Retry { max: #tries, base: #base, cap: #cap },
+            retry: __shared::retry(#tries, #base, #cap),
             on_unknown: #on_unknown,
-            timeout: #timeout,
+            timeout: __shared::Duration::from_millis(#timeout),
         }
     }
 }
 
-fn on_unknown(krate: &Path, model: &Model) -> TokenStream {
+fn on_unknown(private: &TokenStream, model: &Model) -> TokenStream {
     let variant = Ident::new(if model.spec.skip_unknown { "Skip" } else { "Park" }, Span::call_site());
-    generated!(#krate::service::OnUnknown::#variant)
+    generated!(#private::OnUnknown::#variant)
 }
 
-fn extractor(krate: &Path, ty: &syn::Type, event: &TokenStream) -> TokenStream {
-    let ty = judged(ty, &generated!(#krate::__private::Extractor<'_, #event>));
-    generated!(<#ty as #krate::service::FromDelivery<'_>>)
+fn extractor(ty: &Type, gate: &TokenStream) -> TokenStream {
+    generated!(<#ty as __shared::Extractor<'_, #gate>>)
 }
 
-fn check(krate: &Path, model: &Model, event: &TokenStream) -> TokenStream {
+fn check(model: &Model, gate: &TokenStream) -> TokenStream {
     let checks: Vec<TokenStream> = model
         .arguments
         .iter()
         .filter_map(|argument| match argument {
-            Argument::Extractor(ty) => {
-                let extractor = extractor(krate, ty, event);
-                Some(generated!(#extractor::check(states)?;))
-            }
+            Argument::Extractor(ty) => Some(extractor(ty, gate)),
             Argument::Transaction(_) => None,
         })
         .collect();
-    let parameter = if checks.is_empty() { generated!(_) } else { generated!(states) };
+    let parameter = if checks.is_empty() { generated!(_) } else { generated!(__states) };
     generated! {
-        fn check(#parameter: &#krate::service::States) -> #krate::Result<()> {
-            #(#checks)*
+        fn check(#parameter: &__shared::States) -> __shared::Result<()> {
+            #(#checks::check(__states)?;)*
             ::core::result::Result::Ok(())
         }
     }
 }
 
-fn call(krate: &Path, model: &Model, event: &TokenStream) -> TokenStream {
+fn call(model: &Model, event: &TokenStream, gate: &TokenStream) -> TokenStream {
     let ident = &model.target.ident;
     let arguments: Vec<Ident> =
-        (0..model.arguments.len()).map(|index| Ident::new(&format!("argument{index}"), Span::mixed_site())).collect();
+        (0..model.arguments.len()).map(|index| Ident::new(&format!("__argument{index}"), Span::mixed_site())).collect();
     let made = model.arguments.iter().zip(&arguments).map(|(argument, name)| match argument {
-        Argument::Transaction(ty) => {
-            generated!(let #name = <#ty as #krate::__private::Mutable<#event>>::borrow(tx)?;)
-        }
+        Argument::Transaction(ty) => generated!(let #name = <#ty as __shared::Mutable<#gate>>::borrow(__tx)?;),
         Argument::Extractor(ty) => {
-            let extractor = extractor(krate, ty, event);
-            generated!(let #name = #extractor::from_delivery(parts)?;)
+            let extractor = extractor(ty, gate);
+            generated!(let #name = #extractor::extract(__parts)?;)
         }
     });
     let used = |wanted: fn(&Argument) -> bool, name: &TokenStream| {
         if model.arguments.iter().any(wanted) { name.clone() } else { generated!(_) }
     };
-    let tx = used(|argument| matches!(argument, Argument::Transaction(_)), &generated!(tx));
-    let parts = used(|argument| matches!(argument, Argument::Extractor(_)), &generated!(parts));
-    let outcome = outcome(krate, model, event);
-    let place = at(ident.span());
+    let tx = used(|argument| matches!(argument, Argument::Transaction(_)), &generated!(__tx));
+    let parts = used(|argument| matches!(argument, Argument::Extractor(_)), &generated!(__parts));
+    let into_drafts = into_drafts(model, gate);
     let body = generated! {{
         #(#made)*
-        #outcome(#ident(event, #(#arguments),*).await)
+        #into_drafts(#ident(__event, #(#arguments),*).await)
     }};
-    let future = quote_spanned!(place=> ::std::boxed::Box::pin(async move #body));
-    generated! {
-        fn call<'a>(
-            event: #event,
-            call: #krate::service::Call<'a>,
-        ) -> #krate::service::BoxFuture<'a, #krate::Result<::std::vec::Vec<#krate::event::Draft>>> {
-            let (#tx, #parts) = #krate::service::Call::split(call);
-            #future
-        }
-    }
+    let pin = respanned(generated!(::std::boxed::Box::pin), at(ident.span()));
+    // the compiler compares a method with the trait's at the place of the whole of it, which is where its first and
+    // its last token stand: that shall be the event's type, see `projected`
+    let (first, last) = ends(&model.event);
+    let (keyword, close) = (quote_spanned!(first=> fn), quote_spanned!(last=> >));
+    let mut block = Group::new(
+        Delimiter::Brace,
+        generated! {
+            let (#tx, #parts) = __call.split();
+            #pin(async move #body)
+        },
+    );
+    block.set_span(last);
+    generated!(#keyword call<'a>(__event: #event, __call: __shared::Call<'a>) -> __shared::Drafts<'a #close #block)
 }
 
 /// The function that makes drafts of what the handler returned.
-fn outcome(krate: &Path, model: &Model, event: &TokenStream) -> TokenStream {
-    let returned = generated!(#krate::__private::Returned<#event>);
+fn into_drafts(model: &Model, gate: &TokenStream) -> TokenStream {
     let ty = match &model.output {
-        Output::Unit => judged(&quote!(()), &returned),
-        Output::Type(ty) => judged(ty, &returned),
-        Output::Unnamed => return generated!(#krate::service::Outcome::into_drafts),
+        Output::Unit => generated!(()),
+        Output::Type(ty) => generated!(#ty),
+        Output::Unnamed => return generated!(__shared::Outcome::into_drafts),
     };
-    generated!(<#ty as #krate::service::Outcome>::into_drafts)
+    generated!(<#ty as __shared::Returned<#gate>>::into_drafts)
 }

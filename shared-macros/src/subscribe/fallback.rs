@@ -5,27 +5,24 @@ use syn::Path;
 
 use super::expand::declaration;
 use super::input::Target;
-use crate::spans::generated;
+use crate::spans::{generated, in_block};
 
 pub(crate) fn fallback(krate: &Path, target: &Target) -> TokenStream {
     let Target { cfgs, ident, .. } = target;
     let declaration = declaration(target);
+    let subscribe = generated! {
+        #[automatically_derived]
+        impl __shared::Subscribe for #ident {
+            type Event = __shared::NoEvent;
+            const SPEC: __shared::SubscriberSpec = __shared::NO_SPEC;
+            fn check(_: &__shared::States) -> __shared::Result<()> { __shared::refused() }
+            fn call<'a>(__event: __shared::NoEvent, _: __shared::Call<'a>) -> __shared::Drafts<'a> { match __event {} }
+        }
+    };
+    let subscribe = in_block(krate, &subscribe);
     generated! {
         #declaration
         #(#cfgs)*
-        #[automatically_derived]
-        impl #krate::service::Subscribe for #ident {
-            type Event = #krate::__private::NoEvent;
-            const SPEC: #krate::service::SubscriberSpec = #krate::__private::NO_SPEC;
-            fn check(_: &#krate::service::States) -> #krate::Result<()> {
-                #krate::__private::refused()
-            }
-            fn call<'a>(
-                event: Self::Event,
-                _: #krate::service::Call<'a>,
-            ) -> #krate::service::BoxFuture<'a, #krate::Result<::std::vec::Vec<#krate::event::Draft>>> {
-                match event {}
-            }
-        }
+        #subscribe
     }
 }

@@ -104,7 +104,9 @@ impl Number {
 fn is_constant(expr: &Expr) -> bool {
     match expr {
         Expr::Lit(_) => true,
-        Expr::Path(path) => path.qself.is_none() && path.path.segments.first().is_some_and(|first| first.ident != "Self"),
+        Expr::Path(path) => {
+            path.qself.is_none() && path.path.segments.first().is_some_and(|first| first.ident != "Self")
+        }
         Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => is_constant(expr),
         _ => false,
     }
@@ -117,9 +119,10 @@ fn is_number(ty: &Type) -> bool {
     let Some(last) = path.path.segments.last() else { return false };
     match &last.arguments {
         syn::PathArguments::None => NUMBERS.iter().any(|number| last.ident == number),
-        syn::PathArguments::AngleBracketed(arguments) if last.ident == "Option" || last.ident == "Phi" => {
-            arguments.args.iter().all(|argument| matches!(argument, syn::GenericArgument::Type(inner) if is_number(inner)))
-        }
+        syn::PathArguments::AngleBracketed(arguments) if last.ident == "Option" || last.ident == "Phi" => arguments
+            .args
+            .iter()
+            .all(|argument| matches!(argument, syn::GenericArgument::Type(inner) if is_number(inner))),
         _ => false,
     }
 }
@@ -150,7 +153,8 @@ mod tests {
 
     #[test]
     fn constants_are_left_to_the_compiler_when_it_can_compare_them() {
-        let constant = |list: &MetaList, ty: Type| read(list).0.is_some_and(|bounds| bounds.constants(Some(&ty)).is_some());
+        let constant =
+            |list: &MetaList, ty: Type| read(list).0.is_some_and(|bounds| bounds.constants(Some(&ty)).is_some());
         assert!(constant(&parse_quote!(range(min = LOW, max = HIGH)), parse_quote!(u32)));
         assert!(constant(&parse_quote!(range(min = -LOW, max = 4)), parse_quote!(Option<Phi<i64>>)));
         assert!(!constant(&parse_quote!(range(min = LOW, max = HIGH)), parse_quote!(DateTime<Utc>)));

@@ -2,84 +2,82 @@
 
 use proc_macro2::{Ident, TokenStream};
 use syn::spanned::Spanned;
-use quote::quote_spanned;
-use syn::{Expr, Path, Type};
+use syn::{Path, Type};
 
-use super::bounds::exceeds;
+use super::bounds::{Bounds, exceeds};
 use super::{Rule, ValidatedField};
 use crate::attribute::plain_name;
-use crate::spans::{generated, judged};
+use crate::spans::{checked, generated, in_block};
 
 /// The `Validate` impl of a struct with these fields.
 pub(crate) fn implementation(krate: &Path, target: &Ident, fields: &[ValidatedField]) -> TokenStream {
+    let (validate, orders) = (in_block(krate, &impl_of(target, fields)), orders(krate, fields));
+    generated!(#validate #orders)
+}
+
+/// The impl alone, for a block of its own.
+pub(crate) fn impl_of(target: &Ident, fields: &[ValidatedField]) -> TokenStream {
     let name = plain_name(target);
     let names = fields.iter().map(|field| &field.name);
-    let calls = fields.iter().filter(|field| !field.rules.is_empty()).map(|field| {
+    let ruled: Vec<&ValidatedField> = fields.iter().filter(|field| !field.rules.is_empty()).collect();
+    let parameter = if ruled.is_empty() { generated!(_) } else { generated!(__checker) };
+    let rules = ruled.into_iter().map(|field| {
         let ident = &field.ident;
-        field_rules(krate, field, &generated!(&self.#ident))
+        field_rules(field, &generated!(&self.#ident))
     });
-    let orders = fields.iter().map(|field| field_orders(krate, field));
-    let parameter = if fields.iter().all(|field| field.rules.is_empty()) { generated!(_) } else { generated!(checker) };
     generated! {
         #[automatically_derived]
-        impl #krate::validate::Validate for #target {
+        impl __shared::Validate for #target {
             const NAME: &'static str = #name;
             const FIELDS: &'static [&'static str] = &[#(#names),*];
-            fn check(&self, #parameter: &mut #krate::validate::Checker) { #(#calls)* }
+            fn check(&self, #parameter: &mut __shared::Checker) { #(#rules)* }
         }
-        #(#orders)*
     }
 }
 
-/// The calls of a field's rules on `value`, a reference to its type; `checker` must be in scope.
-pub(crate) fn field_rules(krate: &Path, field: &ValidatedField, value: &TokenStream) -> TokenStream {
-    let ValidatedField { name, ty, rules, .. } = field;
-    let calls = rules.iter().map(|rule| call(rule, krate, ty, value));
-    generated!(#krate::validate::Checker::field(checker, #name, |checker| { #(#calls)* });)
+/// The comparisons of all bounds that only the compiler can compare.
+pub(crate) fn orders(krate: &Path, fields: &[ValidatedField]) -> TokenStream {
+    fields.iter().map(|field| field_orders(krate, field)).collect()
 }
 
-/// The call of one rule on `value`, a reference to a `ty`.
-fn call(rule: &Rule, krate: &Path, ty: &Type, value: &TokenStream) -> TokenStream {
-    let judged = |bound: &TokenStream| judged(ty, &generated!(#krate::__private::#bound));
-    match rule {
+/// The calls of a field's rules on `value`, a reference to its type, for a block; `__checker` must be in scope.
+pub(crate) fn field_rules(field: &ValidatedField, value: &TokenStream) -> TokenStream {
+    let (name, calls) = (&field.name, calls(field, value));
+    generated!(__checker.field(#name, |__checker| { #calls });)
+}
+
+/// One call for each rule, of a trait of the field's type.
+fn calls(field: &ValidatedField, value: &TokenStream) -> TokenStream {
+    let ty = &field.ty;
+    let call = |rule: &Rule| match rule {
         Rule::Range(bounds) => {
-            let ty = judged(&generated!(RangeField));
-            let (min, max) = (option(bounds.min.as_ref()), option(bounds.max.as_ref()));
-            generated!(#krate::validate::rules::range::<#ty>(checker, #value, #min, #max);)
+            let limits = limits(bounds);
+            generated!(<#ty as __shared::RangeRule<_>>::range(#value, __checker, #limits);)
         }
         Rule::Length(bounds) => {
-            let ty = judged(&generated!(LengthField));
-            let (min, max) = (option(bounds.min.as_ref()), option(bounds.max.as_ref()));
-            generated!(#krate::validate::rules::length::<#ty>(checker, #value, #min, #max);)
+            let limits = limits(bounds);
+            generated!(<#ty as __shared::LengthRule>::length(#value, __checker, #limits);)
         }
-        Rule::Email => {
-            let ty = judged(&generated!(EmailText));
-            generated!(#krate::validate::rules::email::<#ty>(checker, #value);)
-        }
-        Rule::Nested => {
-            let ty = judged(&generated!(NestedField));
-            generated!(#krate::validate::rules::nested::<#ty>(checker, #value);)
-        }
+        Rule::Email => generated!(<#ty as __shared::EmailRule>::email(#value, __checker);),
+        Rule::Nested => generated!(<#ty as __shared::NestedRule>::nested(#value, __checker);),
         // a function pointer, because its type is what the message about another signature quotes
         Rule::Custom(path) => generated! {
-            let rule: fn(&#ty) -> ::core::result::Result<(), &'static str> = #path;
-            #krate::validate::rules::custom(checker, #value, rule);
+            let __rule: fn(&#ty) -> ::core::result::Result<(), &'static str> = #path;
+            __shared::custom(__checker, #value, __rule);
         },
-        Rule::Pattern(pattern) => {
-            let ty = judged(&generated!(PatternText));
-            generated! {{
-                static PATTERN: ::std::sync::LazyLock<#krate::__private::Regex> =
-                    ::std::sync::LazyLock::new(|| #krate::__private::regex(#pattern));
-                #krate::validate::rules::pattern::<#ty>(checker, #value, &PATTERN);
-            }}
-        }
-    }
+        Rule::Pattern(pattern) => generated! {{
+            static __PATTERN: ::std::sync::LazyLock<__shared::Regex> =
+                ::std::sync::LazyLock::new(|| __shared::regex(#pattern));
+            <#ty as __shared::PatternRule>::pattern(#value, __checker, &__PATTERN);
+        }},
+    };
+    field.rules.iter().map(call).collect()
 }
 
-fn option(bound: Option<&Expr>) -> TokenStream {
-    match bound {
-        Some(bound) => generated!(::core::option::Option::Some(#bound)),
-        None => generated!(::core::option::Option::None),
+fn limits(Bounds { min, max }: &Bounds) -> TokenStream {
+    match max {
+        Some(max) => generated!(#min..=#max),
+        None => generated!(#min..),
     }
 }
 
@@ -96,6 +94,6 @@ fn order(rule: &Rule, krate: &Path, ty: &Type) -> Option<TokenStream> {
         _ => return None,
     };
     let message = exceeds(min, max);
-    let place = min.span();
-    Some(quote_spanned!(place=> const _: () = #krate::__private::check_order(#min <= #max, #message);))
+    let check = generated!(#krate::__private::check_order);
+    Some(checked(check, &generated!(#min <= #max, #message), min.span()))
 }

@@ -11,7 +11,8 @@ mod rule;
 use proc_macro2::{Ident, TokenStream};
 use syn::{Data, DeriveInput, Fields, Path, Type};
 
-pub(crate) use self::expand::{field_orders, field_rules, implementation};
+use self::expand::implementation;
+pub(crate) use self::expand::{field_orders, field_rules, impl_of, orders};
 pub(crate) use self::rule::{Rule, rules};
 use crate::attribute::{CratePath, Keys, Value, crate_path, options};
 use crate::diagnostics::Errors;

@@ -54,10 +54,7 @@ mod tests {
 
     #[test]
     fn bad_ones_are_explained() {
-        assert_eq!(
-            defect("a(b").as_deref(),
-            Some("invalid regular expression: unclosed group\n    a(b\n     ^")
-        );
+        assert_eq!(defect("a(b").as_deref(), Some("invalid regular expression: unclosed group\n    a(b\n     ^"));
         assert_eq!(
             defect(r"\p{Nope}").as_deref(),
             Some("invalid regular expression: Unicode property not found\n    \\p{Nope}\n    ^^^^^^^^")

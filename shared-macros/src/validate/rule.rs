@@ -1,5 +1,6 @@
 //! From `#[validate(..)]` to checked rules.
 
+use darling::FromMeta;
 use darling::ast::NestedMeta;
 use syn::spanned::Spanned;
 use syn::{Attribute, LitStr, Meta, Path};
@@ -32,19 +33,16 @@ pub(crate) fn rules(attributes: &[Attribute], errors: &mut Errors) -> Vec<Rule> 
 }
 
 fn rule(entry: &NestedMeta, errors: &mut Errors) -> Option<Rule> {
-    let key = match entry {
-        NestedMeta::Meta(meta) => meta.path().clone(),
-        NestedMeta::NameValueInvalidExpr(meta) => meta.path.clone(),
-        NestedMeta::Lit(_) => return None,
-    };
+    let NestedMeta::Meta(meta) = entry else { return None };
+    let key = meta.path();
     match key.get_ident()?.to_string().as_str() {
-        "range" => Bounds::read(&value::<RangeList>(entry, errors)?.0, "range", key.span(), errors).map(Rule::Range),
-        "length" => Bounds::read(&value::<LengthList>(entry, errors)?.0, "length", key.span(), errors).map(Rule::Length),
-        "email" => value::<Email>(entry, errors).map(|Email| Rule::Email),
-        "nested" => value::<Nested>(entry, errors).map(|Nested| Rule::Nested),
-        "custom" => value::<Custom>(entry, errors).map(|Custom(path)| Rule::Custom(path)),
+        "range" => Bounds::read(&value::<RangeList>(meta, errors)?.0, "range", key.span(), errors).map(Rule::Range),
+        "length" => Bounds::read(&value::<LengthList>(meta, errors)?.0, "length", key.span(), errors).map(Rule::Length),
+        "email" => value::<Email>(meta, errors).map(|Email| Rule::Email),
+        "nested" => value::<Nested>(meta, errors).map(|Nested| Rule::Nested),
+        "custom" => value::<Custom>(meta, errors).map(|Custom(path)| Rule::Custom(path)),
         "pattern" => {
-            let Pattern(pattern) = value(entry, errors)?;
+            let Pattern(pattern) = value(meta, errors)?;
             match regex::defect(&pattern.value()) {
                 None => Some(Rule::Pattern(pattern)),
                 Some(defect) => {
@@ -57,8 +55,8 @@ fn rule(entry: &NestedMeta, errors: &mut Errors) -> Option<Rule> {
     }
 }
 
-fn value<T: Form>(entry: &NestedMeta, errors: &mut Errors) -> Option<T> {
-    let value: Value<T> = errors.take(darling::FromMeta::from_nested_meta(entry))?;
+fn value<T: Form>(meta: &Meta, errors: &mut Errors) -> Option<T> {
+    let value: Value<T> = errors.take(FromMeta::from_meta(meta))?;
     value.take(errors)
 }
 

@@ -3,11 +3,16 @@
 pub use uuid::Uuid;
 
 use super::message::Message;
-use crate::db::{Args, Names, Row, Sql};
+pub use crate::db::{Args, Names, Row};
 pub use crate::entity::role::{DeletedAt, Version, WrittenAt};
 use crate::entity::value::{bind_text, bind_texts};
-use crate::entity::{ColumnType, EntityDef, EntityValue, Roles, Statements};
+pub use crate::entity::{
+    Assignments, Column, ColumnDef, ColumnType, Comparable, Entity, EntityDef, EntityId, EntityPatch, EntityValue, Filter,
+    Insert, IntoValue, KeyDef, MadeId, NewEntity, Newtype, ReferenceDef, Roles, Statements,
+};
 use crate::error::Result;
+pub use crate::event::subject::{OrderingKey, SubjectToken};
+pub use crate::time::now;
 
 /// Proves what the derive cannot see, or promises: no column has two kinds of NULL, and every statement has as many
 /// parameters as are bound. SQLite would take a missing one for NULL.
@@ -40,9 +45,9 @@ pub const fn check_entity(def: &EntityDef) {
 }
 
 #[track_caller]
-const fn expect_parameters(sql: Sql, expected: usize) {
+const fn expect_parameters(sql: &str, expected: usize) {
     assert!(
-        parameters(sql.postgres) == expected && parameters(sql.sqlite) == expected,
+        parameters(sql) == expected,
         "a statement has another number of parameters than values; please report this as a bug of `shared`"
     );
 }
@@ -77,13 +82,27 @@ const fn parameters(sql: &str) -> usize {
     highest
 }
 
-/// Whether a column can hold the ids that it refers to. `message` says which and why not.
+/// Whether a column can hold the ids that it refers to.
 ///
 /// # Panics
 /// Otherwise: that ends the compilation.
 #[track_caller]
-pub const fn check_reference(column: ColumnType, id: ColumnType, message: &'static str) {
-    assert!(column.is(id), "{}", message);
+pub const fn check_reference(column: ColumnType, id: ColumnType, field: &str, entity: &str) {
+    if !column.is(id) {
+        let mut text = Message::new();
+        text.push_code(field);
+        text.push(" cannot hold the id of ");
+        text.push_code(entity);
+        text.push(": their columns have different types\nhelp: give the field the type of ");
+        text.push_code(entity);
+        text.push("'s id");
+        text.fail();
+    }
+}
+
+/// What a patch sets a column to.
+pub fn set<T>(value: impl IntoValue<T>) -> Option<T> {
+    Some(value.into_value())
 }
 
 /// Binds the text of an enum, or NULL.
@@ -120,12 +139,12 @@ pub const NO_ENTITY: &EntityDef = &EntityDef {
     references: &[],
     sql: Statements {
         columns: "",
-        insert: Sql::same(""),
-        get: Sql::same(""),
-        exists: Sql::same(""),
-        count: Sql::same(""),
-        delete_by_id: Sql::same(""),
-        delete: Sql::same(""),
+        insert: "",
+        get: "",
+        exists: "",
+        count: "",
+        delete_by_id: "",
+        delete: "",
         restore: None,
     },
     names: Names { entity: "", table: "", columns: &[], constraints: &[] },

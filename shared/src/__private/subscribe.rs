@@ -40,7 +40,8 @@ pub enum Closed {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a subscriber's argument",
     label = "is not an extractor",
-    note = "after the event a subscriber may take `&mut Tx`, `&Db`, `&Bus`, `&Metadata` and `State<T>`, in any order",
+    note = "after its one event a subscriber may take `&mut Tx`, `&Db`, `&Bus`, `&Metadata` and `State<T>`, in any order",
+    note = "the `T` of a `State<T>` is `Clone`, `Send` and `Sync`; an `Arc` is all of that",
     note = "for a type of your own, implement `shared::service::FromDelivery`"
 )]
 pub trait Extractor<'a, Gate>: Sized {
@@ -104,7 +105,7 @@ impl<T> Mutable<Closed> for T {
 /// What a subscriber returns.
 #[diagnostic::on_unimplemented(
     message = "a subscriber cannot return `{Self}`",
-    label = "is neither `()` nor an event",
+    label = "is neither `()`, nor an event, nor a `Result` of these",
     note = "expected `()`, an event, `Option` or `Vec` of events, or a `Result` of these whose error converts into `shared::Error`"
 )]
 pub trait Returned<Gate> {

@@ -66,12 +66,20 @@ impl Subscription {
         }
     }
 
-    /// Waits until nothing fetches any more.
-    pub(crate) async fn stopped(self) {
+    /// Stops it and gives back at once what has arrived and was not taken.
+    pub(crate) async fn give_back(mut self) {
+        self.stop();
         match self.control {
+            // what is in the channel is given back when it is dropped
             Control::Local(_) => {}
             #[cfg(feature = "nats")]
-            Control::Nats(pullers) => pullers.join().await,
+            Control::Nats(pullers) => {
+                // the channel ends with the last puller, and none of them waits for room in it
+                while let Some(mut delivery) = self.receiver.recv().await {
+                    delivery.acker.nak(Duration::ZERO).await;
+                }
+                pullers.join().await;
+            }
         }
     }
 }

@@ -86,7 +86,7 @@ pub(crate) async fn insert(
     subscription.to_owned().bind(&mut args);
     metadata.event_id.bind(&mut args);
     strip_nul(&metadata.event_type).bind(&mut args);
-    message.subject.bind(&mut args);
+    strip_nul(&message.subject).bind(&mut args);
     message.headers.to_json().bind(&mut args);
     message.payload.to_vec().bind(&mut args);
     reason(error).to_owned().bind(&mut args);
@@ -98,6 +98,20 @@ pub(crate) async fn insert(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     executor.execute(sql, args, None).await?;
     Ok(())
+}
+
+/// Takes a letter for its replay: notes the time and lets its subscription handle the event again. `false` when the
+/// letter does not wait any more.
+pub(crate) async fn take(executor: &Executor, id: Uuid, subscription: &str, event_id: &str) -> Result<bool> {
+    let mut args = executor.args();
+    id.bind(&mut args);
+    crate::time::now().bind(&mut args);
+    let sql = "UPDATE shared_dead_letters SET replayed_at = $2 WHERE id = $1 AND replayed_at IS NULL";
+    if executor.execute(sql, args, None).await? == 0 {
+        return Ok(false);
+    }
+    super::inbox::forget(executor, subscription, event_id).await?;
+    Ok(true)
 }
 
 fn reason(error: &Error) -> &'static str {
@@ -162,26 +176,6 @@ impl DeadLetters {
         let executor = self.db.executor();
         let rows = executor.fetch_all(Access::Read, SELECT, executor.args(), None).await?;
         rows.iter().map(read).collect()
-    }
-
-    /// Takes a letter for its replay: notes the time and lets its subscription handle the event again, in one
-    /// transaction. `None` when there is no such letter, or when it was replayed already.
-    pub(crate) async fn take(&self, id: Uuid) -> Result<Option<DeadLetter>> {
-        let Some(letter) = self.list().await?.into_iter().find(|letter| letter.id == id) else { return Ok(None) };
-        self.db
-            .transaction(async |tx| {
-                let executor = tx.executor();
-                let mut args = executor.args();
-                id.bind(&mut args);
-                crate::time::now().bind(&mut args);
-                let sql = "UPDATE shared_dead_letters SET replayed_at = $2 WHERE id = $1 AND replayed_at IS NULL";
-                if executor.execute(sql, args, None).await? == 0 {
-                    return Ok(None);
-                }
-                super::inbox::forget(&executor, &letter.subscription, &letter.event_id).await?;
-                Ok(Some(letter))
-            })
-            .await
     }
 
     /// Deletes a letter for good; `false` when there is none.

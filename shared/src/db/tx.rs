@@ -23,6 +23,8 @@ use crate::id;
 #[derive(Debug)]
 pub struct Tx {
     inner: Arc<TxInner>,
+    /// Whether this is the transaction itself, and not one within it.
+    outermost: bool,
 }
 
 /// The state of a transaction, shared between it and the repositories made from it.
@@ -139,8 +141,10 @@ type SafeSql = sqlx::AssertSqlSafe<std::borrow::Cow<'static, str>>;
 
 impl Checkout<'_> {
     pub(super) fn give_back(mut self, succeeded: bool) {
-        if let Some(connection) = self.connection.take() {
-            *lock(&self.tx.slot) = if succeeded { Slot::Idle(connection) } else { Slot::Failed(connection) };
+        let mut slot = lock(&self.tx.slot);
+        // not when the transaction has ended or was broken while the statement ran
+        if let (Slot::Busy, Some(connection)) = (&*slot, self.connection.take()) {
+            *slot = if succeeded { Slot::Idle(connection) } else { Slot::Failed(connection) };
         }
     }
 
@@ -181,7 +185,11 @@ impl Checkout<'_> {
 impl Drop for Checkout<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            *lock(&self.tx.slot) = Slot::Broken;
+            let mut slot = lock(&self.tx.slot);
+            if matches!(*slot, Slot::Busy) {
+                *slot = Slot::Broken;
+            }
+            drop(slot);
             // sqlx queues a ROLLBACK when it drops a transaction
             drop(connection);
         }
@@ -204,6 +212,7 @@ impl Tx {
                     events: Mutex::default(),
                     after_commit: Mutex::default(),
                 }),
+                outermost: true,
             })
         });
         task.await.map_err(|_| Error::Unavailable { what: "the runtime is shutting down".into(), source: None })?
@@ -274,24 +283,25 @@ impl Tx {
         let (events, hooks) = (lock(&self.inner.events).len(), lock(&self.inner.after_commit).len());
         executor.execute_script(super::SqlText::built(format!("SAVEPOINT {name}"))).await?;
         let mut guard = SavepointGuard { tx: &self.inner, armed: true };
-        let mut inner = Self { inner: Arc::clone(&self.inner) };
-        let result = work(&mut inner).await;
-        let result = match result {
+        let mut inner = Self { inner: Arc::clone(&self.inner), outermost: false };
+        let result = match work(&mut inner).await {
+            // refused when the closure swallowed the error of a statement
             Ok(value) => {
-                executor.execute_script(super::SqlText::built(format!("RELEASE SAVEPOINT {name}"))).await?;
-                Ok(value)
+                let release = format!("RELEASE SAVEPOINT {name}");
+                executor.execute_script(super::SqlText::built(release)).await.map(|()| value)
             }
-            Err(error) => {
-                let undo = format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}");
-                let mut checkout = self.inner.take(true)?;
-                let undone = checkout.script(super::SqlText::built(undo).into_safe()).await;
-                checkout.give_back(undone.is_ok());
-                undone.map_err(|error| classify(error, executor.engine(), None))?;
-                lock(&self.inner.events).truncate(events);
-                lock(&self.inner.after_commit).truncate(hooks);
-                Err(error)
-            }
+            error => error,
         };
+        if result.is_err() {
+            let undo = format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}");
+            // broken: then the guard sees to it that it stays so
+            let Ok(mut checkout) = self.inner.take(true) else { return result };
+            let undone = checkout.script(super::SqlText::built(undo).into_safe()).await;
+            checkout.give_back(undone.is_ok());
+            undone.map_err(|error| classify(error, executor.engine(), None))?;
+            lock(&self.inner.events).truncate(events);
+            lock(&self.inner.after_commit).truncate(hooks);
+        }
         guard.armed = false;
         result
     }
@@ -343,28 +353,34 @@ impl Tx {
         let checkout = self.inner.checkout()?;
         let engine = self.inner.db.engine();
         let Some(connection) = checkout.end() else { return Ok(()) };
-        // in a task of its own, so that a caller who goes away leaves no commit half sent
-        let task = tokio::spawn(async move {
-            match connection {
+        let (db, context) = (self.inner.db.clone(), self.inner.context.clone());
+        let hooks = std::mem::take(&mut *lock(&self.inner.after_commit));
+        let published = !events.is_empty();
+        // in a task of its own, so that a caller who goes away leaves no commit half sent and no hook behind
+        let task = tokio::spawn(context.scope(async move {
+            let committed = match connection {
                 #[cfg(feature = "postgres")]
                 Connection::Postgres(transaction) => transaction.commit().await,
                 #[cfg(feature = "sqlite")]
                 Connection::Sqlite(transaction) => transaction.commit().await,
+            };
+            committed.map_err(|error| classify(error, engine, None))?;
+            if published {
+                db.nudge();
             }
-        });
-        let db = self.inner.db.clone();
-        let hooks = std::mem::take(&mut *lock(&self.inner.after_commit));
+            for hook in hooks {
+                hook();
+            }
+            Ok(())
+        }));
         match task.await {
-            Ok(result) => result.map_err(|error| classify(error, engine, None))?,
-            Err(_) => return Err(Error::Timeout { what: "the commit (the runtime is shutting down)" }),
+            Ok(result) => result,
+            // a hook's panic is the caller's, as if it had run here
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Error::Timeout { what: "the commit (the runtime is shutting down)" }),
+            },
         }
-        if !events.is_empty() {
-            db.nudge();
-        }
-        for hook in hooks {
-            hook();
-        }
-        Ok(())
     }
 
     /// Undoes everything.
@@ -382,6 +398,16 @@ impl Tx {
     }
 }
 
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if self.outermost {
+            // a repository made from it may live longer; the connection must not
+            let ended = std::mem::replace(&mut *lock(&self.inner.slot), Slot::Ended);
+            drop(ended);
+        }
+    }
+}
+
 /// A nested transaction whose future is dropped leaves an open savepoint: the whole transaction is broken then.
 struct SavepointGuard<'t> {
     tx: &'t TxInner,
@@ -391,7 +417,8 @@ struct SavepointGuard<'t> {
 impl Drop for SavepointGuard<'_> {
     fn drop(&mut self) {
         if self.armed {
-            *lock(&self.tx.slot) = Slot::Broken;
+            let broken = std::mem::replace(&mut *lock(&self.tx.slot), Slot::Broken);
+            drop(broken);
         }
     }
 }

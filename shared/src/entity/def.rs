@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::db::{Engine, Names, Sql};
+use crate::db::{Engine, Names};
 
 /// Everything about an entity that is known at compile time: its table, its columns and its statements.
 #[derive(Debug, Clone, Copy)]
@@ -16,11 +16,11 @@ pub struct EntityDef {
     /// The columns with a meaning of their own.
     pub roles: Roles,
     /// What together must be unique.
-    pub uniques: &'static [Key],
+    pub uniques: &'static [KeyDef],
     /// What is indexed besides.
-    pub indexes: &'static [Key],
+    pub indexes: &'static [KeyDef],
     /// What refers to other entities.
-    pub references: &'static [Reference],
+    pub references: &'static [ReferenceDef],
     /// The statements.
     pub sql: Statements,
     /// For errors: constraints and columns in terms of fields.
@@ -39,10 +39,10 @@ pub struct ColumnDef {
 }
 
 impl ColumnDef {
-    /// A column.
+    /// The same column of a field with another name.
     #[must_use]
-    pub const fn new(name: &'static str, field: &'static str, shape: Shape) -> Self {
-        Self { name, field, shape }
+    pub const fn of_field(self, field: &'static str) -> Self {
+        Self { field, ..self }
     }
 }
 
@@ -60,6 +60,12 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// A column of this shape, of a field with the same name.
+    #[must_use]
+    pub const fn column(self, name: &'static str) -> ColumnDef {
+        ColumnDef { name, field: name, shape: self }
+    }
+
     /// Whether it may be NULL.
     #[must_use]
     pub const fn is_nullable(&self) -> bool {
@@ -80,18 +86,39 @@ pub struct Roles {
     pub deleted_at: Option<&'static str>,
 }
 
+impl Roles {
+    /// The roles of an entity's columns.
+    #[must_use]
+    pub const fn new(
+        id: &'static str,
+        version: Option<&'static str>,
+        updated_at: Option<&'static str>,
+        deleted_at: Option<&'static str>,
+    ) -> Self {
+        Self { id, version, updated_at, deleted_at }
+    }
+}
+
 /// Columns that together are unique or indexed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key {
+pub struct KeyDef {
     /// The name of the constraint or index.
     pub name: &'static str,
     /// The columns.
     pub columns: &'static [&'static str],
 }
 
+impl KeyDef {
+    /// A key.
+    #[must_use]
+    pub const fn new(name: &'static str, columns: &'static [&'static str]) -> Self {
+        Self { name, columns }
+    }
+}
+
 /// A column that holds another entity's id.
 #[derive(Clone, Copy)]
-pub struct Reference {
+pub struct ReferenceDef {
     /// The name of the constraint.
     pub name: &'static str,
     /// The column.
@@ -100,31 +127,39 @@ pub struct Reference {
     pub target: fn() -> &'static EntityDef,
 }
 
-impl fmt::Debug for Reference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reference").field("name", &self.name).field("column", &self.column).finish_non_exhaustive()
+impl ReferenceDef {
+    /// A reference.
+    #[must_use]
+    pub const fn new(name: &'static str, column: &'static str, target: fn() -> &'static EntityDef) -> Self {
+        Self { name, column, target }
     }
 }
 
-/// The statements, complete at compile time. The column list is never `*`.
+impl fmt::Debug for ReferenceDef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReferenceDef").field("name", &self.name).field("column", &self.column).finish_non_exhaustive()
+    }
+}
+
+/// The statements, complete at compile time; they read the same on both engines. The column list is never `*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Statements {
     /// The column list.
     pub columns: &'static str,
     /// Inserts a row; one parameter per column.
-    pub insert: Sql,
+    pub insert: &'static str,
     /// The row with the id `$1`.
-    pub get: Sql,
+    pub get: &'static str,
     /// Whether there is a row with the id `$1`.
-    pub exists: Sql,
+    pub exists: &'static str,
     /// How many rows there are.
-    pub count: Sql,
+    pub count: &'static str,
     /// Deletes the row with the id `$1`; with `deleted_at`, marks the row with the id `$2` as deleted at `$1`.
-    pub delete_by_id: Sql,
+    pub delete_by_id: &'static str,
     /// The same if its version is the last parameter; without a version, the same as `delete_by_id`.
-    pub delete: Sql,
+    pub delete: &'static str,
     /// Undoes a soft delete: parameters are the time, if there is an `updated_at`, and the id.
-    pub restore: Option<Sql>,
+    pub restore: Option<&'static str>,
 }
 
 /// The type of a column.

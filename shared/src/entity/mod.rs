@@ -31,7 +31,7 @@ use std::hash::Hash;
 
 pub use self::column::{Column, IntoValue, Order};
 pub(crate) use self::ddl::in_order_of_references;
-pub use self::def::{ColumnDef, ColumnType, EntityDef, Key, Reference, Roles, Shape, Statements};
+pub use self::def::{ColumnDef, ColumnType, EntityDef, KeyDef, ReferenceDef, Roles, Shape, Statements};
 pub use self::filter::Filter;
 pub use self::id::{EntityId, MadeId};
 pub use self::json::Json;
@@ -39,8 +39,10 @@ pub use self::newtype::Newtype;
 pub use self::patch::{Assignments, EntityPatch};
 pub use self::query::{DEFAULT_LIMIT, Query};
 pub use self::repo::Repo;
+#[doc(hidden)]
+pub use self::value::Insert;
 pub use self::value::{Comparable, EntityValue, Searchable};
-use crate::db::{Args, Row};
+use crate::db::Row;
 use crate::error::{DecodeError, Error, Result};
 use crate::validate::Validate;
 
@@ -70,11 +72,7 @@ pub trait Entity: Sized + Send + Sync + 'static {
 
     /// For generated code: adds the values of all columns, in the order of [`EntityDef::columns`].
     #[doc(hidden)]
-    fn bind_row(&self, args: &mut Args);
-
-    /// For generated code: adds each column of many rows as one array.
-    #[doc(hidden)]
-    fn bind_columns(rows: &[Self], args: &mut Args);
+    fn bind(insert: &mut Insert<'_, Self>);
 
     /// For generated code: reads a row, in the order of [`EntityDef::columns`].
     #[doc(hidden)]

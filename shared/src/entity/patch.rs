@@ -37,14 +37,15 @@ impl Assignments {
         Self { statement, is_empty: true }
     }
 
-    /// For generated code: where to bind the column's value, exactly one.
+    /// For generated code: sets a column, if there is a value for it.
     #[doc(hidden)]
-    pub fn column(&mut self, name: &'static str) -> &mut Args {
+    pub fn column<T>(&mut self, name: &'static str, value: &Option<T>, bind: fn(&T, &mut Args)) {
+        let Some(value) = value else { return };
         self.statement.push(if self.is_empty { " SET " } else { ", " });
         self.is_empty = false;
         self.statement.name(name);
         self.statement.push(" = ");
-        self.statement.placeholder()
+        bind(value, self.statement.placeholder());
     }
 
     /// Whether no column was set.

@@ -10,10 +10,10 @@ use super::insert;
 use super::patch::{Assignments, EntityPatch, one_row};
 use super::query::Query;
 use super::select::Rows;
-use super::value::EntityValue;
+use super::value::{EntityValue, Insert, Rows as Inserted};
 use super::{Entity, NewEntity, read, read_count};
 use crate::db::executor::Access;
-use crate::db::{Args, Engine, Executor, Sql};
+use crate::db::{Args, Engine, Executor};
 use crate::error::{Error, Result};
 use crate::validate::{Checker, Validate};
 
@@ -60,10 +60,6 @@ impl<E: Entity> Repo<E> {
         self.executor.args()
     }
 
-    fn text(&self, sql: Sql) -> &'static str {
-        sql.text(self.executor.engine())
-    }
-
     fn rows(&self) -> Rows {
         Rows::all(E::DEF, self.with_deleted)
     }
@@ -80,8 +76,8 @@ impl<E: Entity> Repo<E> {
         new.validate()?;
         let entity = new.into_entity();
         let mut args = self.args();
-        entity.bind_row(&mut args);
-        self.executor.execute(self.text(E::DEF.sql.insert), args, Some(&E::DEF.names)).await?;
+        E::bind(&mut Insert { rows: Inserted::One(&entity), args: &mut args });
+        self.executor.execute(E::DEF.sql.insert, args, Some(&E::DEF.names)).await?;
         Ok(entity)
     }
 
@@ -103,8 +99,10 @@ impl<E: Entity> Repo<E> {
             .map(|chunk| {
                 let mut args = Args::new(engine);
                 match engine {
-                    Engine::Postgres => E::bind_columns(chunk, &mut args),
-                    Engine::Sqlite => chunk.iter().for_each(|entity| entity.bind_row(&mut args)),
+                    Engine::Postgres => E::bind(&mut Insert { rows: Inserted::Arrays(chunk), args: &mut args }),
+                    Engine::Sqlite => chunk
+                        .iter()
+                        .for_each(|entity| E::bind(&mut Insert { rows: Inserted::One(entity), args: &mut args })),
                 }
                 (insert::many(E::DEF, engine, chunk.len()), args)
             })
@@ -132,7 +130,7 @@ impl<E: Entity> Repo<E> {
         let mut args = self.args();
         id.bind(&mut args);
         let row =
-            self.executor.fetch_optional(Access::Read, self.text(E::DEF.sql.get), args, Some(&E::DEF.names)).await?;
+            self.executor.fetch_optional(Access::Read, E::DEF.sql.get, args, Some(&E::DEF.names)).await?;
         row.as_ref().map(read).transpose()
     }
 
@@ -177,7 +175,7 @@ impl<E: Entity> Repo<E> {
         let mut args = self.args();
         id.bind(&mut args);
         let row =
-            self.executor.fetch_optional(Access::Read, self.text(E::DEF.sql.exists), args, Some(&E::DEF.names)).await?;
+            self.executor.fetch_optional(Access::Read, E::DEF.sql.exists, args, Some(&E::DEF.names)).await?;
         Ok(row.is_some())
     }
 
@@ -189,7 +187,7 @@ impl<E: Entity> Repo<E> {
         if self.with_deleted {
             return self.query().count().await;
         }
-        let sql = self.text(E::DEF.sql.count);
+        let sql = E::DEF.sql.count;
         let row = self.executor.fetch_optional(Access::Read, sql, self.args(), Some(&E::DEF.names)).await?;
         read_count(row.as_ref())
     }
@@ -254,7 +252,7 @@ impl<E: Entity> Repo<E> {
     /// [`Error::ForeignKey`] when others refer to it; those of the database.
     pub async fn delete(&self, entity: &E) -> Result<()> {
         let args = self.deletion(entity.id(), entity.version());
-        if self.executor.execute(self.text(E::DEF.sql.delete), args, Some(&E::DEF.names)).await? == 0 {
+        if self.executor.execute(E::DEF.sql.delete, args, Some(&E::DEF.names)).await? == 0 {
             return Err(self.missing(entity.id().clone()).await?);
         }
         Ok(())
@@ -266,7 +264,7 @@ impl<E: Entity> Repo<E> {
     /// As [`delete`](Self::delete), without [`Error::Stale`].
     pub async fn delete_by_id(&self, id: E::Id) -> Result<()> {
         let args = self.deletion(&id, None);
-        match self.executor.execute(self.text(E::DEF.sql.delete_by_id), args, Some(&E::DEF.names)).await? {
+        match self.executor.execute(E::DEF.sql.delete_by_id, args, Some(&E::DEF.names)).await? {
             0 => Err(self.not_found()),
             _ => Ok(()),
         }
@@ -312,7 +310,7 @@ impl<E: Entity> Repo<E> {
             crate::time::now().bind(&mut args);
         }
         id.bind(&mut args);
-        let row = self.executor.fetch_optional(Access::Write, self.text(sql), args, Some(&E::DEF.names)).await?;
+        let row = self.executor.fetch_optional(Access::Write, sql, args, Some(&E::DEF.names)).await?;
         row.as_ref().map_or_else(|| Err(self.not_found()), read)
     }
 

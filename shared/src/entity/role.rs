@@ -14,14 +14,14 @@ pub trait Version: EntityValue {
     /// The version of a new row.
     const FIRST: Self;
     /// The number.
-    fn number(&self) -> i64;
+    fn number(&self) -> Option<i64>;
 }
 
 impl Version for i64 {
     const FIRST: Self = 1;
 
-    fn number(&self) -> i64 {
-        *self
+    fn number(&self) -> Option<i64> {
+        Some(*self)
     }
 }
 

@@ -84,10 +84,13 @@ pub trait EntityValue: Clone + fmt::Debug + Send + Sync + 'static {
         Self::bind_option(Some(self), args);
     }
 
-    /// For generated code: adds one column of many rows as one array argument.
+    /// For generated code: adds one column of what is inserted.
     #[doc(hidden)]
-    fn bind_column<R>(rows: &[R], column: impl Fn(&R) -> &Self, args: &mut Args) {
-        Self::bind_array(rows.iter().map(|row| Some(column(row))), args);
+    fn bind_to<R>(insert: &mut Insert<'_, R>, column: impl Fn(&R) -> &Self) {
+        match insert.rows {
+            Rows::One(row) => column(row).bind(insert.args),
+            Rows::Arrays(rows) => Self::bind_array(rows.iter().map(|row| Some(column(row))), insert.args),
+        }
     }
 
     /// Reads the value of a column.
@@ -97,6 +100,22 @@ pub trait EntityValue: Clone + fmt::Debug + Send + Sync + 'static {
     fn read(row: &Row, index: usize) -> Result<Self> {
         Self::read_option(row, index)?.ok_or_else(|| unreadable(index))
     }
+}
+
+/// For generated code: what is inserted, and the arguments that it becomes.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Insert<'a, R> {
+    pub(super) rows: Rows<'a, R>,
+    pub(super) args: &'a mut Args,
+}
+
+#[derive(Debug)]
+pub(super) enum Rows<'a, R> {
+    /// A parameter for each column.
+    One(&'a R),
+    /// An array for each column.
+    Arrays(&'a [R]),
 }
 
 /// Types whose columns can be compared and sorted, with the same result on both engines: all but [`Json`](super::Json).

@@ -150,11 +150,7 @@ pub struct Incoming {
 /// parked under its id.
 pub fn parse(message: &Delivered) -> (Incoming, Result<(), DecodeError>) {
     let header = |name: &str| message.headers.get(name).map(str::to_owned);
-    let structured = message
-        .headers
-        .get("content-type")
-        .is_some_and(|t| t.to_ascii_lowercase().starts_with("application/cloudevents+json"));
-    if structured {
+    if is_structured(message) {
         return parse_structured(message);
     }
     if let Some(event_type) = header("ce-type") {
@@ -176,6 +172,19 @@ pub fn parse(message: &Delivered) -> (Incoming, Result<(), DecodeError>) {
         return (attributes.incoming(message, message.payload.clone()), Ok(()));
     }
     parse_flat(message)
+}
+
+fn is_structured(message: &Delivered) -> bool {
+    let content_type = message.headers.get("content-type");
+    content_type.is_some_and(|text| text.to_ascii_lowercase().starts_with("application/cloudevents+json"))
+}
+
+/// The ordering key of a message, which the dispatcher needs before anything else is decoded.
+pub(crate) fn ordering_key(message: &Delivered) -> Option<String> {
+    if is_structured(message) {
+        return parse_structured(message).0.metadata.key;
+    }
+    message.headers.get("ce-key").map(percent_decode)
 }
 
 #[derive(Default, serde::Deserialize)]

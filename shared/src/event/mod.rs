@@ -16,6 +16,7 @@ pub use self::decode::{MAX_DEPTH, decode_event, unknown_type};
 pub(crate) use self::decode::{decode_json, decode_raw};
 #[cfg(feature = "nats")]
 pub(crate) use self::envelope::percent_decode;
+pub(crate) use self::envelope::ordering_key;
 pub use self::envelope::{Delivered, Incoming, MAX_HEADERS_BYTES, Outgoing, parse};
 pub use self::headers::Headers;
 pub use self::metadata::Metadata;

@@ -15,7 +15,7 @@ use tokio_util::time::DelayQueue;
 
 use super::handle::{Subscription, Verdict};
 use crate::bus::{self, Delivery};
-use crate::event::Delivered;
+use crate::event::ordering_key;
 
 /// How long a subscription may go on after it was asked to stop, and what it says at the end.
 #[derive(Debug, Clone)]
@@ -100,7 +100,7 @@ impl Dispatcher {
     }
 
     fn arrived(&mut self, delivery: Delivery) {
-        let lane = match key_of(&delivery.message) {
+        let lane = match ordering_key(&delivery.message) {
             Some(key) => Lane::Key(key),
             None => {
                 self.next_alone += 1;
@@ -124,7 +124,7 @@ impl Dispatcher {
             let subscription = Arc::clone(&self.subscription);
             // cheap: the payload is shared
             let (message, attempt) = (head.delivery.message.clone(), head.attempt);
-            let task = self.running.spawn(async move { subscription.handle(&message, attempt).await });
+            let task = self.running.spawn(async move { subscription.handle(&message, attempt, None).await });
             self.under_way.insert(task.id(), lane);
         }
     }
@@ -138,7 +138,7 @@ impl Dispatcher {
         let Some(lane) = self.under_way.remove(&id) else { return };
         let Some(state) = self.lanes.get_mut(&lane) else { return };
         match verdict {
-            Verdict::Done => {
+            Verdict::Done | Verdict::Gone => {
                 if let Some(mut held) = state.queue.pop_front() {
                     held.delivery.acker.ack().await;
                     drop(held.delivery.permit);
@@ -194,10 +194,7 @@ impl Dispatcher {
         let unfinished = self.running.len();
         // a handler's transaction rolls back when its future is dropped
         self.running.shutdown().await;
-        while let Ok(mut delivery) = source.receiver.try_recv() {
-            delivery.acker.nak(Duration::ZERO).await;
-        }
-        source.stopped().await;
+        source.give_back().await;
         for state in self.lanes.values_mut() {
             for held in &mut state.queue {
                 held.delivery.acker.nak(Duration::ZERO).await;
@@ -229,8 +226,4 @@ impl Dispatcher {
         }
         self.lanes.retain(|_, state| !state.queue.is_empty());
     }
-}
-
-fn key_of(message: &Delivered) -> Option<String> {
-    message.headers.get("ce-key").map(str::to_owned)
 }

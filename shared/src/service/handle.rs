@@ -1,11 +1,13 @@
 //! One event through one subscription: decode, validate, begin, inbox, handler, outbox, commit.
 
+use std::ops::ControlFlow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tracing::Instrument;
+use uuid::Uuid;
 
 use super::extract::{Call, Parts, States};
 use super::subscriber::{OnUnknown, Prepared, Subscriber};
@@ -31,6 +33,8 @@ pub(crate) struct Subscription {
 pub(crate) enum Verdict {
     /// Acknowledge it: handled, known already, or parked.
     Done,
+    /// It was to be replayed, but its letter does not wait any more.
+    Gone,
     /// Try it again after the pause.
     Again {
         pause: Duration,
@@ -43,8 +47,9 @@ pub(crate) enum Verdict {
 const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
 
 impl Subscription {
-    /// Handles a message; `attempt` is the number of this try, from 1.
-    pub(crate) async fn handle(&self, message: &Delivered, attempt: u32) -> Verdict {
+    /// Handles a message; `attempt` is the number of this try, from 1. With a `letter` it is the replay of that dead
+    /// letter, which counts as replayed from the moment at which its event is handled or parked again.
+    pub(crate) async fn handle(&self, message: &Delivered, attempt: u32, letter: Option<Uuid>) -> Verdict {
         let (mut incoming, envelope) = crate::event::parse(message);
         incoming.metadata.attempt = attempt;
         let metadata = incoming.metadata.clone();
@@ -62,69 +67,109 @@ impl Subscription {
         }
         let work = async {
             let result = match envelope {
-                Ok(()) => self.try_once(incoming).await,
+                Ok(()) => self.try_once(incoming, letter).await,
                 Err(error) => Err(Error::Decode(error)),
             };
             match result {
-                Ok(()) => Verdict::Done,
-                Err(error) => self.judge(message, &metadata, error).await,
+                Ok(verdict) => verdict,
+                Err(error) => self.judge(message, &metadata, error, letter).await,
             }
         };
         context.scope(work).instrument(span).await
     }
 
-    async fn try_once(&self, incoming: Incoming) -> Result<()> {
+    async fn try_once(&self, incoming: Incoming, letter: Option<Uuid>) -> Result<Verdict> {
         let prepared = match self.subscriber.handler.prepare(&incoming) {
             Err(Error::Decode(error))
                 if error.code == DecodeCode::UnknownType && self.subscriber.spec.on_unknown == OnUnknown::Skip =>
             {
                 tracing::debug!("skipped: the subscription does not know this event type");
-                return Ok(());
+                return match letter {
+                    Some(_) => self.begin_and_commit(&incoming.metadata, letter).await,
+                    None => Ok(Verdict::Done),
+                };
             }
             prepared => prepared?,
         };
         if self.subscriber.spec.transactional {
-            self.in_transaction(prepared, &incoming.metadata).await
+            self.in_transaction(prepared, &incoming.metadata, letter).await
         } else {
-            self.at_least_once(prepared, &incoming.metadata).await
+            self.at_least_once(prepared, &incoming.metadata, letter).await
         }
     }
 
     /// The handler's database effects, its events and the inbox row commit together.
-    async fn in_transaction(&self, prepared: Box<dyn Prepared>, metadata: &Metadata) -> Result<()> {
-        let mut tx = Tx::begin(&self.db).await?;
-        if !inbox::insert(&tx.executor(), &self.durable, metadata).await? {
-            tx.rollback().await?;
-            return self.duplicate(metadata).await;
-        }
+    async fn in_transaction(
+        &self,
+        prepared: Box<dyn Prepared>,
+        metadata: &Metadata,
+        letter: Option<Uuid>,
+    ) -> Result<Verdict> {
+        let mut tx = match self.begin(metadata, letter).await? {
+            ControlFlow::Continue(tx) => tx,
+            ControlFlow::Break(verdict) => return Ok(verdict),
+        };
         let drafts = self.guarded(prepared, Some(&mut tx), metadata).await?;
         for draft in drafts {
             tx.publish_draft(draft)?;
         }
-        tx.commit().await
+        tx.commit().await?;
+        Ok(Verdict::Done)
     }
 
     /// The handler runs outside of any transaction: after a crash it runs again. What it returns is still
     /// published once, with the inbox row.
-    async fn at_least_once(&self, prepared: Box<dyn Prepared>, metadata: &Metadata) -> Result<()> {
-        if inbox::contains(&self.db.executor(), &self.durable, &metadata.event_id).await? {
+    async fn at_least_once(
+        &self,
+        prepared: Box<dyn Prepared>,
+        metadata: &Metadata,
+        letter: Option<Uuid>,
+    ) -> Result<Verdict> {
+        // what was parked is in the inbox too
+        if letter.is_none() && inbox::contains(&self.db.executor(), &self.durable, &metadata.event_id).await? {
             return self.duplicate(metadata).await;
         }
         let drafts = self.guarded(prepared, None, metadata).await?;
-        let tx = Tx::begin(&self.db).await?;
-        if !inbox::insert(&tx.executor(), &self.durable, metadata).await? {
-            tx.rollback().await?;
-            return self.duplicate(metadata).await;
-        }
+        let tx = match self.begin(metadata, letter).await? {
+            ControlFlow::Continue(tx) => tx,
+            ControlFlow::Break(verdict) => return Ok(verdict),
+        };
         for draft in drafts {
             tx.publish_draft(draft)?;
         }
-        tx.commit().await
+        tx.commit().await?;
+        Ok(Verdict::Done)
     }
 
-    async fn duplicate(&self, metadata: &Metadata) -> Result<()> {
+    /// Opens the transaction in which the event counts as handled, unless it is known already. The letter of a
+    /// replay counts as replayed in the same transaction, so whatever interrupts the replay leaves it waiting.
+    async fn begin(&self, metadata: &Metadata, letter: Option<Uuid>) -> Result<ControlFlow<Verdict, Tx>> {
+        let tx = Tx::begin(&self.db).await?;
+        let executor = tx.executor();
+        if let Some(letter) = letter
+            && !dead_letter::take(&executor, letter, &self.durable, &metadata.event_id).await?
+        {
+            tx.rollback().await?;
+            return Ok(ControlFlow::Break(Verdict::Gone));
+        }
+        if !inbox::insert(&executor, &self.durable, metadata).await? {
+            tx.rollback().await?;
+            return self.duplicate(metadata).await.map(ControlFlow::Break);
+        }
+        Ok(ControlFlow::Continue(tx))
+    }
+
+    async fn begin_and_commit(&self, metadata: &Metadata, letter: Option<Uuid>) -> Result<Verdict> {
+        match self.begin(metadata, letter).await? {
+            ControlFlow::Continue(tx) => tx.commit().await.map(|()| Verdict::Done),
+            ControlFlow::Break(verdict) => Ok(verdict),
+        }
+    }
+
+    async fn duplicate(&self, metadata: &Metadata) -> Result<Verdict> {
         tracing::debug!("suppressed: this event was handled before");
-        inbox::count_duplicate(&self.db.executor(), &self.durable, &metadata.event_id).await
+        inbox::count_duplicate(&self.db.executor(), &self.durable, &metadata.event_id).await?;
+        Ok(Verdict::Done)
     }
 
     /// Runs the handler with its deadline; a panic counts as an error.
@@ -144,7 +189,7 @@ impl Subscription {
         }
     }
 
-    async fn judge(&self, message: &Delivered, metadata: &Metadata, error: Error) -> Verdict {
+    async fn judge(&self, message: &Delivered, metadata: &Metadata, error: Error, letter: Option<Uuid>) -> Verdict {
         let retry = &self.subscriber.spec.retry;
         let outage = matches!(
             error,
@@ -159,8 +204,9 @@ impl Subscription {
             tracing::warn!(error = error.report(), ?pause, "the event could not be handled; trying again");
             return Verdict::Again { pause, counts: true };
         }
-        match self.park(message, metadata, &error).await {
-            Ok(()) => {
+        match self.park(message, metadata, &error, letter).await {
+            Ok(ControlFlow::Break(verdict)) => verdict,
+            Ok(ControlFlow::Continue(())) => {
                 tracing::error!(
                     error = error.report(),
                     "the event is parked; see it with `dead-letters list`, bring it back with `dead-letters replay`"
@@ -175,16 +221,19 @@ impl Subscription {
     }
 
     /// The dead letter and the inbox row commit together: parked once, however often it is delivered.
-    async fn park(&self, message: &Delivered, metadata: &Metadata, error: &Error) -> Result<()> {
-        self.db
-            .transaction(async |tx| {
-                let executor = tx.executor();
-                if inbox::insert(&executor, &self.durable, metadata).await? {
-                    dead_letter::insert(&executor, &self.durable, message, metadata, error).await?;
-                }
-                Ok(())
-            })
-            .await
+    async fn park(
+        &self,
+        message: &Delivered,
+        metadata: &Metadata,
+        error: &Error,
+        letter: Option<Uuid>,
+    ) -> Result<ControlFlow<Verdict>> {
+        let tx = match self.begin(metadata, letter).await? {
+            ControlFlow::Continue(tx) => tx,
+            ControlFlow::Break(verdict) => return Ok(ControlFlow::Break(verdict)),
+        };
+        dead_letter::insert(&tx.executor(), &self.durable, message, metadata, error).await?;
+        tx.commit().await.map(ControlFlow::Continue)
     }
 }
 

@@ -314,17 +314,18 @@ impl Relay {
         }
     }
 
-    /// Waits a moment for acknowledgements under way, so that fewer events are sent twice.
+    /// Publishes what the last handlers have committed, and waits a moment for acknowledgements under way, so that
+    /// fewer events are sent twice.
     async fn wind_down(&mut self) {
         let rest = async {
+            if self.bus.kind() == "local" {
+                // nobody is left to take what has not been sent
+                self.lanes.clear();
+            } else {
+                let _tried_again_at_the_next_start = self.read().await;
+            }
             while let Some((pending, result)) = self.in_flight.next().await {
-                if let Ok(ack) = result {
-                    self.acked.push(Published {
-                        seq: pending.seq,
-                        stream: ack.stream,
-                        stream_seq: i64::try_from(ack.sequence).unwrap_or(i64::MAX),
-                    });
-                }
+                self.acknowledged(pending, result).await;
             }
         };
         let _ = tokio::time::timeout(Duration::from_secs(2), rest).await;

@@ -19,6 +19,9 @@ use crate::db::{Db, DbOptions};
 use crate::entity::EntityDef;
 use crate::error::{Error, Result};
 
+/// How long the relay and the connections may take to end, after the handlers.
+const CLOSING: Duration = Duration::from_secs(5);
+
 /// Services that run in this process. Dropping it cancels them at once; their transactions roll back and
 /// their events come again. [`shutdown`](Self::shutdown) lets them finish.
 pub struct Running {
@@ -268,14 +271,12 @@ impl Running {
                 .into(),
             ));
         };
-        let Some(taken) = letters.take(letter).await? else {
-            return Err(Error::NotFound { entity: "DeadLetter" });
-        };
-        let message = taken.message();
+        let message = found.message();
         let mut attempt = 1;
         loop {
-            match subscription.handle(&message, attempt).await {
+            match subscription.handle(&message, attempt, Some(letter)).await {
                 Verdict::Done => break,
+                Verdict::Gone => return Err(Error::NotFound { entity: "DeadLetter" }),
                 Verdict::Again { pause, counts } => {
                     attempt += u32::from(counts);
                     tokio::time::sleep(pause).await;
@@ -283,18 +284,19 @@ impl Running {
             }
         }
         let parked_again =
-            letters.list().await?.iter().any(|l| l.subscription == taken.subscription && l.event_id == taken.event_id);
+            letters.list().await?.iter().any(|l| l.subscription == found.subscription && l.event_id == found.event_id);
         Ok(!parked_again)
     }
 
-    /// Waits until all subscriptions have ended, which they do only when stopped or when something is wrong.
+    /// Waits until a subscription or the relay has ended, which they do only when stopped or when something is wrong.
     pub async fn ended(&mut self) {
-        if self.dispatchers.is_empty() {
-            return std::future::pending().await;
-        }
-        let _ended = self.dispatchers.join_next().await;
+        let what = tokio::select! {
+            Some(_) = self.dispatchers.join_next() => "a subscription",
+            Some(_) = self.relay.join_next() => "the relay",
+            else => return std::future::pending().await,
+        };
         if !self.stop_dispatchers.is_cancelled() {
-            tracing::error!("a subscription has ended unexpectedly; shutting down");
+            tracing::error!("{what} has ended unexpectedly; shutting down");
         }
     }
 
@@ -311,9 +313,14 @@ impl Running {
             unfinished += left.unwrap_or(0);
         }
         self.stop_relay.cancel();
-        while self.relay.join_next().await.is_some() {}
-        self.bus.flush().await;
-        self.db.close().await;
+        let closing = async {
+            while self.relay.join_next().await.is_some() {}
+            self.bus.flush().await;
+            self.db.close().await;
+        };
+        if tokio::time::timeout(CLOSING, closing).await.is_err() {
+            tracing::warn!("a connection is still in use; ending without waiting for it any longer");
+        }
         tracing::info!(unfinished, "stopped");
         if unfinished > 0 { Err(Error::Timeout { what: "the shutdown (handlers were cancelled)" }) } else { Ok(()) }
     }

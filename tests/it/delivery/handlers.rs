@@ -58,7 +58,7 @@ pub(crate) async fn keep_two(
 /// Has little time.
 #[subscribe(
     "note.taken",
-    timeout = "200ms",
+    timeout = "2s",
     retry(max = 2, backoff = "5ms..20ms")
 )]
 pub(crate) async fn keep_hurried(

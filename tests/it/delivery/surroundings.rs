@@ -38,10 +38,15 @@ macro_rules! cases {
         lasting: [$($lasting:ident),* $(,)?],
         on_nats: [$($on_nats:ident),* $(,)?] $(,)?
     ) => {
+        #[cfg(feature = "sqlite")]
         $crate::surroundings::cases!(@ memory, Memory, InProcess, $($everywhere),*);
+        #[cfg(feature = "sqlite")]
         $crate::surroundings::cases!(@ file, File, InProcess, $($everywhere,)* $($lasting),*);
+        #[cfg(feature = "postgres")]
         $crate::surroundings::cases!(@ postgres, Postgres, InProcess, $($everywhere,)* $($lasting),*);
+        #[cfg(all(feature = "sqlite", feature = "nats"))]
         $crate::surroundings::cases!(@ file_and_nats, File, Nats, $($everywhere,)* $($lasting,)* $($on_nats),*);
+        #[cfg(all(feature = "postgres", feature = "nats"))]
         $crate::surroundings::cases!(@ postgres_and_nats, Postgres, Nats, $($everywhere,)* $($lasting,)* $($on_nats),*);
     };
     (@ $place:ident, $database:ident, $transport:ident, $($case:ident),* $(,)?) => {
@@ -110,6 +115,9 @@ impl Foreign {
 
 impl Surroundings {
     pub(crate) async fn new(database: Database, transport: Transport) -> Self {
+        if std::env::var_os("RUST_LOG").is_some() {
+            shared::log::init();
+        }
         let files = Scratch::new("delivery");
         let url = match database {
             Database::Memory => "sqlite::memory:".to_owned(),
@@ -206,8 +214,8 @@ impl Surroundings {
         const INSERT: &str = "INSERT INTO shared_outbox \
              (event_id, subject, event_type, event_key, headers, payload, created_at) \
              VALUES ($1, $2, 'foreign', $3, $4, $5, $6)";
-        match db.engine() {
-            Engine::Postgres => {
+        macro_rules! insert {
+            ($pool:expr) => {
                 sqlx::query(INSERT)
                     .bind(id::new())
                     .bind(&message.subject)
@@ -215,23 +223,20 @@ impl Surroundings {
                     .bind(headers)
                     .bind(&message.payload)
                     .bind(time::now())
-                    .execute(db.postgres().expect("it is Postgres"))
+                    .execute($pool.expect("the engine is known"))
                     .await
-                    .expect("the row is taken");
-            }
-            Engine::Sqlite => {
-                sqlx::query(INSERT)
-                    .bind(id::new())
-                    .bind(&message.subject)
-                    .bind(key)
-                    .bind(headers)
-                    .bind(&message.payload)
-                    .bind(time::now())
-                    .execute(db.sqlite().expect("it is SQLite"))
-                    .await
-                    .expect("the row is taken");
-            }
+                    .map(|_| ())
+            };
         }
+        match db.engine() {
+            #[cfg(feature = "postgres")]
+            Engine::Postgres => insert!(db.postgres()),
+            #[cfg(feature = "sqlite")]
+            Engine::Sqlite => insert!(db.sqlite()),
+            #[allow(unreachable_patterns)] // reachable when an engine is not compiled in
+            engine => unreachable!("{engine} is not compiled in"),
+        }
+        .expect("the row is taken");
     }
 
     /// Delivers everything again that was ever published: what a relay does that died between publishing and
@@ -259,19 +264,30 @@ impl Surroundings {
             }
             return;
         }
-        const UNMARK: &str = "UPDATE shared_outbox SET published_at = NULL";
-        match running.db().engine() {
-            Engine::Postgres => {
-                let pool = running.db().postgres().expect("it is Postgres");
-                sqlx::query(UNMARK).execute(pool).await.map(|_| ())
-            }
-            Engine::Sqlite => {
-                let pool = running.db().sqlite().expect("it is SQLite");
-                sqlx::query(UNMARK).execute(pool).await.map(|_| ())
-            }
-        }
-        .expect("the rows can be written");
+        unmark_all(running.db()).await;
     }
+}
+
+/// Makes all published events unpublished, as when a relay dies before it has noted what it published.
+pub(crate) async fn unmark_all(db: &Db) {
+    const UNMARK: &str = "UPDATE shared_outbox SET published_at = NULL";
+    macro_rules! unmark {
+        ($pool:expr) => {
+            sqlx::query(UNMARK)
+                .execute($pool.expect("the engine is known"))
+                .await
+                .map(|_| ())
+        };
+    }
+    match db.engine() {
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => unmark!(db.postgres()),
+        #[cfg(feature = "sqlite")]
+        Engine::Sqlite => unmark!(db.sqlite()),
+        #[allow(unreachable_patterns)] // reachable when an engine is not compiled in
+        engine => unreachable!("{engine} is not compiled in"),
+    }
+    .expect("the rows can be written");
 }
 
 /// Commits events in one transaction.
@@ -298,6 +314,7 @@ pub(crate) async fn kept(db: &Db, subscriber: &str) -> Vec<i32> {
         .query()
         .filter(Note::SUBSCRIBER.eq(subscriber.to_owned()))
         .order_by(Note::NUMBER.asc())
+        .unlimited()
         .all()
         .await
         .expect("the rows can be read");

@@ -1,3 +1,4 @@
+// mistakes: 5
 use shared::prelude::*;
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]

@@ -1,3 +1,4 @@
+// mistakes: 6
 use shared::prelude::*;
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
@@ -19,7 +20,14 @@ pub enum AppointmentEvent {
     Cancelled(AppointmentCancelled),
 }
 
-#[subscribe("appointment.*", retry(max = 0, backoff = "fast"), concurrency = 0, timeout = "soon", on_unknown = "drop", name = "re mind")]
+#[subscribe(
+    "appointment.*",
+    retry(max = 0, backoff = "fast"),
+    concurrency = 0,
+    timeout = "soon",
+    on_unknown = "drop",
+    name = "re mind"
+)]
 async fn remind(_event: AppointmentEvent) {}
 
 fn main() {}

@@ -1,3 +1,4 @@
+// mistakes: 3
 use shared::prelude::*;
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]

@@ -24,6 +24,9 @@ const EXPIRES: Duration = Duration::from_secs(5);
 /// The most messages asked for at once.
 const BATCH: usize = 256;
 
+/// When nothing has come for that long, what the server had sent is here.
+const QUIET: Duration = Duration::from_millis(50);
+
 /// The tasks that pull; they end when stopped or dropped.
 pub(crate) struct Pullers {
     tasks: JoinSet<()>,
@@ -133,7 +136,10 @@ impl Puller {
         let mut messages = self.request(permits.len()).await?;
         for permit in permits {
             let message = tokio::select! {
-                () = self.stop.cancelled() => return Ok(()),
+                () = self.stop.cancelled() => {
+                    give_back(messages).await;
+                    return Ok(());
+                }
                 message = messages.next() => message,
             };
             let Some(message) = message else { return Ok(()) };
@@ -166,17 +172,35 @@ impl Puller {
     /// to go on.
     async fn take_over(&self) -> bool {
         let mut held: BTreeMap<u64, Delivery> = BTreeMap::new();
+        let go_on = self.hold(&mut held).await;
+        for mut delivery in held.into_values() {
+            if go_on {
+                // the receiver goes away only when nobody handles anything any more
+                let _gone = self.sender.send(delivery).await;
+            } else {
+                delivery.acker.nak(Duration::ZERO).await;
+            }
+        }
+        go_on
+    }
+
+    /// Holds what arrives until nobody else holds anything; `false` when stopped meanwhile.
+    async fn hold(&self, held: &mut BTreeMap<u64, Delivery>) -> bool {
         let mut consumer = self.consumer.clone();
         let mut said = false;
         // by then a dead process's messages have come again; what is still outstanding is with a living one
         let deadline = tokio::time::Instant::now() + self.ack_wait * 2 + Duration::from_secs(1);
         loop {
-            let outstanding = match consumer.info().await {
+            let info = tokio::select! {
+                () = self.stop.cancelled() => return false,
+                info = consumer.info() => info,
+            };
+            let outstanding = match info {
                 Ok(info) => info.num_ack_pending,
                 Err(_) => usize::MAX,
             };
             if outstanding <= held.len() || tokio::time::Instant::now() > deadline {
-                break;
+                return true;
             }
             if !said && outstanding != usize::MAX {
                 said = true;
@@ -198,7 +222,10 @@ impl Puller {
             };
             loop {
                 let message = tokio::select! {
-                    () = self.stop.cancelled() => return false,
+                    () = self.stop.cancelled() => {
+                        give_back(messages).await;
+                        return false;
+                    }
                     message = messages.next() => message,
                 };
                 let Some(Ok(message)) = message else { break };
@@ -207,12 +234,6 @@ impl Puller {
                 }
             }
         }
-        for delivery in held.into_values() {
-            if self.sender.send(delivery).await.is_err() {
-                return false;
-            }
-        }
-        true
     }
 
     /// A short request, so that the loop looks often at what is outstanding. Messages held without a place in
@@ -225,6 +246,20 @@ impl Puller {
             .messages()
             .await
             .map_err(|_| "the request could not be sent")
+    }
+}
+
+/// Gives back what the server has sent in answer to a request that nobody needs any more. Left alone, it would
+/// come again only after `ack_wait`.
+async fn give_back(mut messages: pull::Batch) {
+    let mut left = Vec::new();
+    while let Ok(Some(Ok(message))) = tokio::time::timeout(QUIET, messages.next()).await {
+        left.extend(delivery(message));
+    }
+    // only now: as long as the request is open, it would get them again
+    drop(messages);
+    for (_, mut delivery) in left {
+        delivery.acker.nak(Duration::ZERO).await;
     }
 }
 

@@ -1,0 +1,16 @@
+use shared::prelude::*;
+
+#[derive(Debug, Clone, Serialize, Deserialize, EntityValue)]
+pub struct Mrn(String);
+
+#[derive(Debug, Clone, Serialize, Deserialize, EntityValue)]
+pub struct Ssn(Phi<String>);
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(subject = "patient.{mrn}.registered", key = ssn)]
+pub struct PatientRegistered {
+    pub mrn: Mrn,
+    pub ssn: Ssn,
+}
+
+fn main() {}

@@ -1,0 +1,101 @@
+//! Generated code is quiet under every lint that a team may have turned on.
+#![deny(warnings, missing_docs, missing_debug_implementations, missing_copy_implementations)]
+#![deny(unreachable_pub, unused_qualifications, unused_results, single_use_lifetimes, non_ascii_idents)]
+#![deny(clippy::all, clippy::pedantic, clippy::nursery, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![deny(clippy::indexing_slicing, clippy::empty_structs_with_brackets, clippy::absolute_paths)]
+
+use std::future::ready;
+
+use shared::prelude::*;
+
+/// A patient was registered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(subject = "patient.{clinic_id}.registered", key = patient_id)]
+pub struct PatientRegistered {
+    /// Where.
+    pub clinic_id: u32,
+    /// Who.
+    pub patient_id: Uuid,
+    /// The name.
+    #[validate(length(min = 1, max = LONGEST))]
+    pub name: Phi<String>,
+    /// The medical record number.
+    #[validate(pattern = "^[0-9]{8}$", pattern = "^[^0]", custom = is_checked)]
+    pub mrn: Phi<String>,
+    /// The age in years.
+    #[validate(range(max = 150))]
+    pub age: Option<u8>,
+    /// Where to write.
+    #[validate(email)]
+    pub email: Option<Phi<String>>,
+    /// Everything else.
+    #[validate(nested, length(max = 3))]
+    pub contacts: Vec<Contact>,
+}
+
+const LONGEST: usize = 200;
+
+fn is_checked(mrn: &Phi<String>) -> Result<(), &'static str> {
+    if mrn.expose().ends_with('0') { Err("a number with a check digit") } else { Ok(()) }
+}
+
+/// Somebody to call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
+pub struct Contact {
+    /// By phone.
+    #[validate(length(min = 3))]
+    pub phone: Phi<String>,
+}
+
+/// A patient moved away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(subject = "patient.deregistered")]
+pub struct PatientDeregistered {
+    /// Who.
+    pub patient_id: Uuid,
+}
+
+/// Everything that happens to a patient.
+#[derive(Debug, Clone, PartialEq, Eq, Event)]
+#[event(domain = "patient")]
+pub enum PatientEvent {
+    /// Came.
+    Registered(PatientRegistered),
+    /// Went.
+    Deregistered(PatientDeregistered),
+}
+
+/// The patients who left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Event)]
+#[event(domain = "patient", subset_of = PatientEvent)]
+pub enum Gone {
+    /// Went.
+    Deregistered(PatientDeregistered),
+}
+
+/// Greets.
+///
+/// # Errors
+/// When the transaction is over.
+#[subscribe("patient.>", retry(max = 3, backoff = "1s..1m"), concurrency = 4, timeout = "10s", on_unknown = "skip")]
+pub async fn greet(event: PatientEvent, tx: &mut Tx, meta: &Metadata, State(limit): State<u8>) -> Result<()> {
+    drop((event, meta.attempt, limit));
+    let _published = tx.publish(&PatientDeregistered { patient_id: id::new() }).await?;
+    Ok(())
+}
+
+/// Says good-bye.
+#[subscribe("patient.deregistered")]
+#[deprecated = "nobody says good-bye any more"]
+pub async fn dismiss(event: Gone) -> PatientDeregistered {
+    let Gone::Deregistered(event) = event;
+    ready(event).await
+}
+
+#[test]
+fn what_is_generated_works() {
+    assert_eq!(PatientEvent::SUBJECTS, ["patient.{clinic_id}.registered", "patient.deregistered"]);
+    #[allow(deprecated)]
+    let subscribers = shared::subscribers![greet, dismiss].map(|subscriber| subscriber.spec().name);
+    assert_eq!(subscribers, ["greet", "dismiss"]);
+}
