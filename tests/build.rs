@@ -16,7 +16,8 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     write(&out.join("first.rs"), blocks.first().expect("the README begins with code"));
     // an included file cannot begin with inner documentation
-    let code: String = blocks.concat().lines().filter(|line| !line.starts_with("//!")).map(|line| format!("{line}\n")).collect();
+    let code: String =
+        blocks.concat().lines().filter(|line| !line.starts_with("//!")).map(|line| format!("{line}\n")).collect();
     write(&out.join("readme.rs"), &code);
 }
 

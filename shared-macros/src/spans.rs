@@ -1,6 +1,6 @@
 //! Where the compiler shall look when it has something to say about generated code.
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::Path;
 
@@ -14,7 +14,9 @@ pub(crate) use generated;
 
 /// Items in a block of their own, where `shared::__private` has a short name.
 pub(crate) fn in_block(krate: &Path, items: &TokenStream) -> TokenStream {
+    // a deprecated type is still what it is, and a renamed crate may be written with more path than needed
     generated! {
+        #[allow(deprecated, unused_qualifications)]
         const _: () = {
             use #krate::__private as __shared;
             #items
@@ -36,6 +38,26 @@ pub(crate) fn respanned(tokens: TokenStream, place: Span) -> TokenStream {
     let respan = |token: TokenTree| match token {
         TokenTree::Group(group) => {
             let mut moved = Group::new(group.delimiter(), respanned(group.stream(), place));
+            moved.set_span(place);
+            TokenTree::Group(moved)
+        }
+        mut other => {
+            other.set_span(place);
+            other
+        }
+    };
+    tokens.into_iter().map(respan).collect()
+}
+
+/// Tokens that stand at one place but for what is inside braces, which stays where it was.
+pub(crate) fn respanned_outside(tokens: TokenStream, place: Span) -> TokenStream {
+    let respan = |token: TokenTree| match token {
+        TokenTree::Group(group) => {
+            let inside = match group.delimiter() {
+                Delimiter::Brace => group.stream(),
+                _ => respanned_outside(group.stream(), place),
+            };
+            let mut moved = Group::new(group.delimiter(), inside);
             moved.set_span(place);
             TokenTree::Group(moved)
         }

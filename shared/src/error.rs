@@ -230,7 +230,13 @@ impl Error {
         match self {
             Self::NotFound { .. } => 404,
             Self::Unique { .. } | Self::ForeignKey { .. } | Self::Stale { .. } => 409,
-            Self::Invalid(_) | Self::Check { .. } | Self::Required { .. } | Self::Decode(_) => 422,
+            Self::Invalid(_) | Self::Check { .. } | Self::Required { .. } => 422,
+            Self::Decode(error) => match error.code {
+                DecodeCode::Syntax | DecodeCode::Truncated | DecodeCode::NotUtf8 => 400,
+                // a row: no mistake of the caller's
+                DecodeCode::Column => 500,
+                _ => 422,
+            },
             Self::Cursor => 400,
             Self::Busy { .. } | Self::Unavailable { .. } => 503,
             Self::Timeout { .. } => 504,

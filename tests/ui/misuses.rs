@@ -12,7 +12,8 @@ fn topics() -> Vec<PathBuf> {
     let ui = Path::new(env!("CARGO_MANIFEST_DIR"));
     let entries = fs::read_dir(ui).unwrap_or_else(|error| panic!("{}: {error}", ui.display()));
     let mut topics: Vec<PathBuf> = entries.map(|entry| entry.expect("the folder is readable").path()).collect();
-    topics.retain(|topic| topic.is_dir() && !topic.ends_with("pass"));
+    // trybuild puts what it has no text to compare with into `wip`
+    topics.retain(|topic| topic.is_dir() && !topic.ends_with("pass") && !topic.ends_with("wip"));
     topics.sort();
     topics
 }
@@ -35,7 +36,8 @@ fn read(file: &Path) -> String {
 fn misuses_are_explained() {
     let cases = trybuild::TestCases::new();
     for topic in topics() {
-        cases.compile_fail(topic.join("*.rs"));
+        let name = topic.file_name().expect("a topic has a name").to_string_lossy();
+        cases.compile_fail(format!("{name}/*.rs"));
     }
 }
 

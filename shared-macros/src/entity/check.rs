@@ -217,6 +217,12 @@ fn column(field: &Field, mut options: FieldOptions, rules: ValidatedField, error
         };
         errors.report(&field.ty, format!("{message}\nhelp: use `{instead}`"));
     }
+    if options_around(&field.ty) > 1 {
+        errors.report(
+            &field.ty,
+            format!("`{field_name}` is an `Option` in an `Option`: a column has one NULL, so they could not be told apart\nhelp: use one `Option`"),
+        );
+    }
     if field_name == "new" {
         errors.report(&ident, "a column cannot be called `new`: that is how a patch is made\nhelp: rename the field; `#[entity(rename = \"new\")]` keeps the column's name");
     }
@@ -326,17 +332,27 @@ fn keys(kind: &str, given: Vec<Value<FieldNames>>, columns: &[Column], keys: &mu
     }
 }
 
+/// What is in an `Option` or a `Phi`, and whether it is an `Option`.
+fn inside(ty: &Type) -> Option<(&Type, bool)> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Option" || last.ident == "Phi")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match arguments.args.first()? {
+        GenericArgument::Type(inner) => Some((inner, last.ident == "Option")),
+        _ => None,
+    }
+}
+
+fn options_around(ty: &Type) -> usize {
+    inside(ty).map_or(0, |(inner, is_option)| usize::from(is_option) + options_around(inner))
+}
+
 /// A number that no column holds, perhaps inside `Option` or `Phi`, and what to use instead.
 fn unsupported_number(ty: &Type) -> Option<(String, &'static str)> {
-    let Type::Path(path) = ty else { return None };
-    let last = path.path.segments.last()?;
-    if let PathArguments::AngleBracketed(arguments) = &last.arguments {
-        let looks_through = last.ident == "Option" || last.ident == "Phi";
-        return arguments.args.iter().filter(|_| looks_through).find_map(|argument| match argument {
-            GenericArgument::Type(inner) => unsupported_number(inner),
-            _ => None,
-        });
+    if let Some((inner, _)) = inside(ty) {
+        return unsupported_number(inner);
     }
+    let Type::Path(path) = ty else { return None };
     let instead = match path.path.get_ident()?.to_string().as_str() {
         "u64" | "usize" | "isize" | "u32" => "i64",
         "u128" | "i128" => "i64` or `String",
@@ -345,7 +361,7 @@ fn unsupported_number(ty: &Type) -> Option<(String, &'static str)> {
         "f32" => "f64",
         _ => return None,
     };
-    Some((last.ident.to_string(), instead))
+    Some((path.path.get_ident()?.to_string(), instead))
 }
 
 /// Where the field's type stands: for what the compiler has to say about it.

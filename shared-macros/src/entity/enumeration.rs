@@ -143,7 +143,7 @@ fn expand(krate: &Path, model: &Model) -> TokenStream {
         #token
         #[automatically_derived]
         impl __shared::OrderingKey for #ident {
-            fn key(&self) -> ::std::string::String { ::std::string::String::from(self.as_str()) }
+            fn key(&self) -> ::std::string::String { ::std::borrow::ToOwned::to_owned(self.as_str()) }
         }
     };
     in_block(krate, &impls)

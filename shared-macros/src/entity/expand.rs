@@ -150,15 +150,20 @@ fn statements(model: &Model) -> TokenStream {
 /// For errors: what the engines call by constraint or column, in terms of fields.
 fn names(model: &Model) -> TokenStream {
     let (entity, table) = (plain_name(&model.ident), &model.table);
-    let renamed = model.columns.iter().filter(|column| column.name != column.field).map(|Column { name, field, .. }| {
-        generated!((#name, #field))
-    });
+    let renamed = model
+        .columns
+        .iter()
+        .filter(|column| column.name != column.field)
+        .map(|Column { name, field, .. }| generated!((#name, #field)));
     let field = |position: &usize| model.columns[*position].field.as_str();
     let primary = model.id().map(|Column { field, .. }| (of_constraint(table, [], "pkey"), vec![field.as_str()]));
-    let uniques = model.uniques.iter().map(|key| (key_name(model, key, "key"), key.columns.iter().map(field).collect()));
-    let references = model.columns.iter().filter(|column| column.reference.is_some()).map(|Column { name, field, .. }| {
-        (of_constraint(table, [name.as_str()], "fkey"), vec![field.as_str()])
-    });
+    let uniques =
+        model.uniques.iter().map(|key| (key_name(model, key, "key"), key.columns.iter().map(field).collect()));
+    let references = model
+        .columns
+        .iter()
+        .filter(|column| column.reference.is_some())
+        .map(|Column { name, field, .. }| (of_constraint(table, [name.as_str()], "fkey"), vec![field.as_str()]));
     let constraints = primary.into_iter().chain(uniques).chain(references);
     let constraints = constraints.map(|(constraint, fields)| generated!((#constraint, &[#(#fields),*])));
     generated! {
@@ -240,7 +245,7 @@ fn checks(model: &Model) -> TokenStream {
             __shared::check_reference(#value::TYPE, <#entity::Id as __Value>::TYPE, #field, #name)
         };
         let check = respanned(check, target.span());
-        Some(generated!(const _: () = #check;))
+        Some(generated!(#[allow(unused_qualifications)] const _: () = #check;))
     });
     generated! {
         const _: () = __shared::check_entity(<#ident as __shared::Entity>::DEF);

@@ -44,7 +44,7 @@ fn docs(column: &Column) -> TokenStream {
     }
 }
 
-fn with_role<'a>(model: &'a Model, role: impl Fn(Role) -> bool) -> Vec<&'a Column> {
+fn with_role(model: &Model, role: impl Fn(Role) -> bool) -> Vec<&Column> {
     model.columns.iter().filter(|column| role(column.role)).collect()
 }
 
@@ -81,10 +81,8 @@ fn validate_new(model: &Model) -> TokenStream {
         let (ident, rules) = (&column.ident, field_rules(&column.rules, &generated!(__value)));
         generated!(if let ::core::option::Option::Some(__value) = #ident { #rules })
     });
-    let check = validate(
-        &ident,
-        Some(generated!(Self::rules(__checker, #(::core::option::Option::Some(&self.#names)),*))),
-    );
+    let check =
+        validate(&ident, Some(generated!(Self::rules(__checker, #(::core::option::Option::Some(&self.#names)),*))));
     generated! {
         impl #ident {
             fn rules(__checker: &mut __shared::Checker, #(#names: ::core::option::Option<&#types>),*) { #(#rules)* }

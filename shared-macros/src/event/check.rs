@@ -75,6 +75,10 @@ pub(crate) fn check(input: Input<'_>, errors: &mut Errors) -> Option<Model> {
         Data::Struct(data) => {
             misplaced_on_fields(&data.fields, errors);
             match &data.fields {
+                Fields::Unit => {
+                    errors.report(&item.ident, format!("{NEEDS_FIELDS}\nhelp: write `struct {} {{}}`", item.ident));
+                    None
+                }
                 Fields::Named(fields) => {
                     event(item, fields, options, understood, errors).map(|model| Model::Event(Box::new(model)))
                 }
@@ -115,7 +119,7 @@ fn event(
 ) -> Option<EventModel> {
     refuse(
         options.domain.as_ref(),
-        "`domain` is for enums: an event belongs to the domain its subject starts with",
+        "`domain` is for enums: an event belongs to the domain its subject starts with\nhelp: write `subject = \"appointment.booked\"`",
         errors,
     );
     refuse(options.subset_of.as_ref(), "`subset_of` is for enums: an event is no set", errors);
@@ -250,7 +254,7 @@ fn domain(
     understood: bool,
     errors: &mut Errors,
 ) -> Option<DomainModel> {
-    const OF_STRUCTS: &str = "is for structs: an enum is a domain of events, and each of them has its own";
+    const OF_STRUCTS: &str = "is for structs: an enum is a domain of events, and each of them has its own\nhelp: write `domain = \"appointment\"`";
     let mut of_structs = |key: Option<Span>, name: &str| {
         if let Some(key) = key {
             errors.report_at(key, format!("`{name}` {OF_STRUCTS}"));

@@ -120,13 +120,12 @@ fn domain(krate: &Path, model: &DomainModel) -> TokenStream {
         None => (generated!(<Self as __shared::EventSet>::EVENTS), None),
     };
     let (handled, conversions) = (handled(ident), conversions(model));
-    let whole_domain = listed(
-        ident,
-        &generated!(__shared::Domain),
-        generated!(
+    let whole_domain = subset_of.is_none().then(|| {
+        let this = generated!(
             type This = Self;
-        ),
-    );
+        );
+        listed(ident, &generated!(__shared::Domain), this)
+    });
     let impls = generated! {
         #[automatically_derived]
         impl __shared::Validate for #ident {

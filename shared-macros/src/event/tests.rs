@@ -47,6 +47,7 @@ fn an_event_is_constants_and_calls() {
         }
     });
     let expected = quote! {
+        #[allow(deprecated, unused_qualifications)]
         const _: () = {
             use ::shared::__private as __shared;
             #[automatically_derived]

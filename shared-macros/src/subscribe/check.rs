@@ -119,8 +119,12 @@ fn signature(sig: &Signature, errors: &mut Errors) -> Option<(Type, Vec<Argument
         );
         return None;
     };
-    if matches!(event, Type::Reference(_)) {
-        errors.report(event, ONE_EVENT_FIRST);
+    if let Type::Reference(reference) = event {
+        let help = match reference.mutability {
+            Some(_) => "the event comes before all other arguments",
+            None => "take the event itself; arguments by reference come after it",
+        };
+        errors.report(event, format!("{ONE_EVENT_FIRST}\nhelp: {help}"));
         return None;
     }
     if matches!(event, Type::ImplTrait(_)) {

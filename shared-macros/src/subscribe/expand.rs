@@ -6,7 +6,7 @@ use syn::{Path, Type};
 
 use super::check::{Argument, Model, Output};
 use super::input::Target;
-use crate::spans::{at, checked, ends, generated, in_block, judged, projected, respanned};
+use crate::spans::{at, checked, ends, generated, in_block, judged, projected, respanned_outside};
 
 pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
     let Target { cfgs, ident, .. } = &model.target;
@@ -17,7 +17,6 @@ pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
     let subscribe = generated! {
         #alias
         #[automatically_derived]
-        #[allow(deprecated)]
         impl __shared::Subscribe for #ident {
             type Event = #event;
             const SPEC: __shared::SubscriberSpec = #spec;
@@ -139,11 +138,13 @@ fn call(model: &Model, event: &TokenStream, gate: &TokenStream) -> TokenStream {
     let tx = used(|argument| matches!(argument, Argument::Transaction(_)), &generated!(__tx));
     let parts = used(|argument| matches!(argument, Argument::Extractor(_)), &generated!(__parts));
     let into_drafts = into_drafts(model, gate);
-    let body = generated! {{
+    // a future that is not `Send` is reported at the function's name
+    let place = at(ident.span());
+    let handler = generated! {{
         #(#made)*
         #into_drafts(#ident(__event, #(#arguments),*).await)
     }};
-    let pin = respanned(generated!(::std::boxed::Box::pin), at(ident.span()));
+    let future = respanned_outside(generated!(::std::boxed::Box::pin(async move #handler)), place);
     // the compiler compares a method with the trait's at the place of the whole of it, which is where its first and
     // its last token stand: that shall be the event's type, see `projected`
     let (first, last) = ends(&model.event);
@@ -152,7 +153,7 @@ fn call(model: &Model, event: &TokenStream, gate: &TokenStream) -> TokenStream {
         Delimiter::Brace,
         generated! {
             let (#tx, #parts) = __call.split();
-            #pin(async move #body)
+            #future
         },
     );
     block.set_span(last);

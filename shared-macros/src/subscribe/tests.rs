@@ -28,11 +28,11 @@ fn a_subscriber_is_a_type_beside_the_function() {
         #[allow(dead_code, missing_copy_implementations, missing_debug_implementations)]
         #[allow(non_camel_case_types, unreachable_pub, clippy::empty_structs_with_brackets)]
         struct remind {}
+        #[allow(deprecated, unused_qualifications)]
         const _: () = {
             use ::shared::__private as __shared;
             type __Gate = <AppointmentEvent as __shared::Handled>::Gate;
             #[automatically_derived]
-            #[allow(deprecated)]
             impl __shared::Subscribe for remind {
                 type Event = <AppointmentEvent as __shared::Handled>::This;
                 const SPEC: __shared::SubscriberSpec = __shared::SubscriberSpec {

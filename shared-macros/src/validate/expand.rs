@@ -7,7 +7,7 @@ use syn::{Path, Type};
 use super::bounds::{Bounds, exceeds};
 use super::{Rule, ValidatedField};
 use crate::attribute::plain_name;
-use crate::spans::{checked, generated, in_block};
+use crate::spans::{checked, generated, in_block, respanned};
 
 /// The `Validate` impl of a struct with these fields.
 pub(crate) fn implementation(krate: &Path, target: &Ident, fields: &[ValidatedField]) -> TokenStream {
@@ -61,10 +61,14 @@ fn calls(field: &ValidatedField, value: &TokenStream) -> TokenStream {
         Rule::Email => generated!(<#ty as __shared::EmailRule>::email(#value, __checker);),
         Rule::Nested => generated!(<#ty as __shared::NestedRule>::nested(#value, __checker);),
         // a function pointer, because its type is what the message about another signature quotes
-        Rule::Custom(path) => generated! {
-            let __rule: fn(&#ty) -> ::core::result::Result<(), &'static str> = #path;
-            __shared::custom(__checker, #value, __rule);
-        },
+        Rule::Custom(path) => {
+            let signature = generated!(fn(&#ty) -> ::core::result::Result<(), &'static str>);
+            let signature = respanned(signature, path.span());
+            generated! {
+                let __rule: #signature = #path;
+                __shared::custom(__checker, #value, __rule);
+            }
+        }
         Rule::Pattern(pattern) => generated! {{
             static __PATTERN: ::std::sync::LazyLock<__shared::Regex> =
                 ::std::sync::LazyLock::new(|| __shared::regex(#pattern));

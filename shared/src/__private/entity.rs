@@ -7,8 +7,8 @@ pub use crate::db::{Args, Names, Row};
 pub use crate::entity::role::{DeletedAt, Version, WrittenAt};
 use crate::entity::value::{bind_text, bind_texts};
 pub use crate::entity::{
-    Assignments, Column, ColumnDef, ColumnType, Comparable, Entity, EntityDef, EntityId, EntityPatch, EntityValue, Filter,
-    Insert, IntoValue, KeyDef, MadeId, NewEntity, Newtype, ReferenceDef, Roles, Statements,
+    Assignments, Column, ColumnDef, ColumnType, Comparable, Entity, EntityDef, EntityId, EntityPatch, EntityValue,
+    Filter, Insert, IntoValue, KeyDef, MadeId, NewEntity, Newtype, ReferenceDef, Roles, Statements,
 };
 use crate::error::Result;
 pub use crate::event::subject::{OrderingKey, SubjectToken};

@@ -221,7 +221,7 @@ const fn check_domain(pattern: &str, set: Set, domain: &str) {
             text.push(" does not handle\nhelp: take ");
             text.push_code(set.whole);
             text.push(", or subscribe to ");
-            push_subjects(&mut text, set.events);
+            push_patterns(&mut text, set.events);
             if set.events.len() > 1 {
                 text.push(" one by one");
             }
@@ -291,11 +291,30 @@ const fn contains(events: &[&EventInfo], event: &EventInfo) -> bool {
 const fn push_subjects(text: &mut Message, events: &[&EventInfo]) {
     let mut i = 0;
     while i < events.len() {
-        if i > 0 {
-            text.push(if i + 1 == events.len() { " and " } else { ", " });
-        }
+        text.push(separator(i, events.len()));
         text.push_quoted(events[i].subject);
         i += 1;
+    }
+}
+
+/// `"a", "b" and "c"`, as patterns: with `*` for slots.
+const fn push_patterns(text: &mut Message, events: &[&EventInfo]) {
+    let mut i = 0;
+    while i < events.len() {
+        text.push(separator(i, events.len()));
+        text.push_pattern_of(events[i].subject);
+        i += 1;
+    }
+}
+
+/// What stands before the item of a list.
+const fn separator(index: usize, of: usize) -> &'static str {
+    if index == 0 {
+        ""
+    } else if index + 1 == of {
+        " and "
+    } else {
+        ", "
     }
 }
 

@@ -141,3 +141,21 @@ impl<T: Text> PatternRule for T {
         rules::pattern(checker, self, pattern);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The derive accepts 250,000 parts; `\w` has 771 of them.
+    #[test]
+    fn the_largest_expression_that_the_derive_accepts_compiles() {
+        assert!(regex(r"^\w{1,324}$").is_match("ada"));
+    }
+
+    #[test]
+    fn limits_are_what_they_look_like() {
+        assert_eq!(Limits::ends(5..=480), (Some(5), Some(480)));
+        assert_eq!(Limits::ends(5..), (Some(5), None));
+        assert_eq!(Limits::ends(..=480), (None, Some(480)));
+    }
+}

@@ -113,7 +113,7 @@ impl Bus {
     /// See [`connect`](Self::connect).
     pub async fn from_config(config: &Config) -> Result<Self> {
         let Some(url) = &config.nats_url else {
-            return Ok(Self::local().with_source(&config.service));
+            return Ok(Self { max_payload: config.max_payload, ..Self::local().with_source(&config.service) });
         };
         Self::connect_nats(url, config).await
     }

@@ -11,8 +11,14 @@ use crate::db::{Args, Engine};
 
 /// A condition on the rows of an entity.
 ///
-/// ```ignore
-/// Appointment::DOCTOR_ID.eq(doctor) & (Appointment::STATUS.eq(Status::Booked) | !Appointment::NOTES.is_null())
+/// ```
+/// # use shared::prelude::*;
+/// # #[derive(Debug, Entity)]
+/// # #[entity(table = "patients")]
+/// # struct Patient { #[entity(id)] id: Uuid, age: i32, ward: Option<String> }
+/// let adults = Patient::AGE.ge(18) & (Patient::WARD.eq("icu") | Patient::WARD.is_null());
+/// assert_eq!(format!("{adults:?}"), "(age >= ‹value› & (ward = ‹value› | ward is null))");
+/// assert_eq!(format!("{:?}", !adults), "(age < ‹value› | (ward <> ‹value› & ward is not null))");
 /// ```
 ///
 /// `!filter` holds for exactly those rows for which `filter` does not: unlike in SQL, NULL is no third answer.

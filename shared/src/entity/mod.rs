@@ -9,7 +9,59 @@
 //! - For each unique key a filter: `Appointment::by_doctor_id_and_starts_at(doctor_id, starts_at)`.
 //! - [`Entity::DEF`]: table, columns and every statement, as constants.
 //!
-//! [`Repo`] does the rest.
+//! [`Repo`] does the rest:
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! # #[cfg(feature = "sqlite")] {
+//! use shared::prelude::*;
+//!
+//! #[derive(Debug, Clone, Copy, PartialEq, EntityEnum)]
+//! enum Status {
+//!     Booked,
+//!     Cancelled,
+//! }
+//!
+//! #[derive(Debug, Clone, PartialEq, Entity)]
+//! #[entity(table = "appointments", unique(doctor_id, starts_at))]
+//! struct Appointment {
+//!     #[entity(id)]
+//!     id: Uuid,
+//!     doctor_id: Uuid,
+//!     starts_at: DateTime<Utc>,
+//!     #[validate(range(min = 5, max = 480))]
+//!     duration_minutes: i32,
+//!     status: Status,
+//!     notes: Option<Phi<String>>,
+//!     #[entity(version)]
+//!     version: i64,
+//! }
+//!
+//! let db = Db::connect("sqlite::memory:").await?;
+//! db.create_tables(&entities![Appointment]).await?;
+//! let appointments = db.repo::<Appointment>();
+//!
+//! let (doctor_id, starts_at) = (id::new(), time::now());
+//! let new = NewAppointment { doctor_id, starts_at, duration_minutes: 30, status: Status::Booked, notes: None };
+//! let booked = appointments.create(new.clone()).await?;
+//! assert!(matches!(appointments.create(new).await, Err(Error::Unique { .. })));
+//!
+//! let patch = AppointmentPatch::new().status(Status::Cancelled).notes("called in sick");
+//! let cancelled = appointments.update(&booked, patch).await?;
+//! assert_eq!(cancelled.version, 2);
+//! assert!(matches!(appointments.delete(&booked).await, Err(Error::Stale { .. })));
+//!
+//! let of_doctor = appointments
+//!     .query()
+//!     .filter(Appointment::DOCTOR_ID.eq(doctor_id) & !Appointment::NOTES.is_null())
+//!     .order_by(Appointment::STARTS_AT.asc())
+//!     .limit(20)
+//!     .all()
+//!     .await?;
+//! assert_eq!(of_doctor, [cancelled]);
+//! # }
+//! # shared::Result::Ok(()) }).unwrap();
+//! ```
 
 mod column;
 mod ddl;
@@ -113,3 +165,6 @@ fn read_count(row: Option<&Row>) -> Result<u64> {
     let count: i64 = row.map_or(Ok(0), |row| row.required(0))?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests;

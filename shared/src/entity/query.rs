@@ -19,14 +19,14 @@ pub const DEFAULT_LIMIT: usize = 1_000;
 
 /// A query under construction; see [`Repo::query`](super::Repo::query).
 ///
-/// ```ignore
-/// let next = repo
-///     .query()
-///     .filter(Appointment::DOCTOR_ID.eq(doctor_id) & Appointment::STARTS_AT.ge(time::now()))
-///     .order_by(Appointment::STARTS_AT.asc())
-///     .limit(20)
-///     .all()
-///     .await?;
+/// ```
+/// # use shared::prelude::*;
+/// # #[derive(Debug, Entity)]
+/// # #[entity(table = "patients")]
+/// # struct Patient { #[entity(id)] id: Uuid, age: i32 }
+/// async fn oldest(db: &Db) -> Result<Vec<Patient>> {
+///     db.repo::<Patient>().query().filter(Patient::AGE.ge(65)).order_by(Patient::AGE.desc()).limit(20).all().await
+/// }
 /// ```
 #[must_use = "a query does nothing until it is run: `all`, `first`, `count`, `exists` or `stream`"]
 pub struct Query<E> {
@@ -79,8 +79,8 @@ impl<E: Entity> Query<E> {
         self
     }
 
-    /// Sorted by this, then by what was given before it to sort by: no; then by the id. Call it again to sort
-    /// rows that are equal so far. Without it, rows come in no particular order.
+    /// Sorted by this. Call it again to sort the rows that are equal so far; at the end the id decides. Without it,
+    /// rows come in no particular order.
     pub fn order_by(mut self, order: Order<E>) -> Self {
         self.order.push(order.by);
         self
@@ -162,6 +162,8 @@ impl<E: Entity> Query<E> {
 
     /// The rows one by one, however many there are: as fast as they are taken, in memory that does not grow. Inside
     /// a transaction they are read at once, since its connection must be free for other statements meanwhile.
+    ///
+    /// The stream holds a connection until it ends or is dropped.
     pub fn stream(self) -> BoxStream<'static, Result<E>> {
         let limit = match self.limit {
             Limit::Rows(rows) => Some(rows),

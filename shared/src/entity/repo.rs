@@ -129,8 +129,7 @@ impl<E: Entity> Repo<E> {
         }
         let mut args = self.args();
         id.bind(&mut args);
-        let row =
-            self.executor.fetch_optional(Access::Read, E::DEF.sql.get, args, Some(&E::DEF.names)).await?;
+        let row = self.executor.fetch_optional(Access::Read, E::DEF.sql.get, args, Some(&E::DEF.names)).await?;
         row.as_ref().map(read).transpose()
     }
 
@@ -174,8 +173,7 @@ impl<E: Entity> Repo<E> {
         }
         let mut args = self.args();
         id.bind(&mut args);
-        let row =
-            self.executor.fetch_optional(Access::Read, E::DEF.sql.exists, args, Some(&E::DEF.names)).await?;
+        let row = self.executor.fetch_optional(Access::Read, E::DEF.sql.exists, args, Some(&E::DEF.names)).await?;
         Ok(row.is_some())
     }
 

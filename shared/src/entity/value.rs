@@ -422,7 +422,7 @@ mod tests {
         let shape = <Option<Phi<String>> as EntityValue>::SHAPE;
         assert_eq!(shape.ty, ColumnType::Text);
         assert!(shape.is_nullable() && shape.protected);
-        assert!(!<Phi<i64> as EntityValue>::NULLABLE);
+        assert!(!<Phi<i64> as EntityValue>::SHAPE.is_nullable());
     }
 
     #[cfg(feature = "sqlite")]

@@ -14,9 +14,9 @@ use serde::de::DeserializeOwned;
 
 pub use self::decode::{MAX_DEPTH, decode_event, unknown_type};
 pub(crate) use self::decode::{decode_json, decode_raw};
+pub(crate) use self::envelope::ordering_key;
 #[cfg(feature = "nats")]
 pub(crate) use self::envelope::percent_decode;
-pub(crate) use self::envelope::ordering_key;
 pub use self::envelope::{Delivered, Incoming, MAX_HEADERS_BYTES, Outgoing, parse};
 pub use self::headers::Headers;
 pub use self::metadata::Metadata;
@@ -112,7 +112,7 @@ pub trait EventSet: Validate + Send + Sync + Sized + 'static {
     /// Decodes a payload as the member with this type name.
     ///
     /// # Errors
-    /// [`Error::Decode`](crate::Error::Decode): no member has that name, the payload does not fit, or it was written by a newer
+    /// [`Error::Decode`]: no member has that name, the payload does not fit, or it was written by a newer
     /// version of the type.
     fn decode_as(event_type: &str, version: Option<u32>, payload: &[u8]) -> Result<Self>;
 
@@ -147,7 +147,7 @@ pub trait Publish {
     /// Validates and encodes it.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) with every violation; [`Error::Usage`](crate::Error::Usage) when serde cannot encode it or its subject is none.
+    /// [`Error::Invalid`] with every violation; [`Error::Usage`] when serde cannot encode it or its subject is none.
     fn draft(&self) -> Result<Draft>;
 }
 

@@ -113,13 +113,13 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Valid<T>
             .map(|essence| essence.trim().to_ascii_lowercase())
             .is_some_and(|essence| essence == "application/json" || essence.ends_with("+json"));
         if !json {
-            let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be JSON")
-                .detail("send the header `content-type: application/json`");
-            return Err(problem.into_response());
+            let problem = Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+            let detail = "the body must be JSON; send the header `content-type: application/json`";
+            return Err(problem.detail(detail).into_response());
         }
         let body = Bytes::from_request(request, state)
             .await
-            .map_err(|rejection| Problem::new(rejection.status(), "the body cannot be read").into_response())?;
+            .map_err(|rejection| Problem::of_status(rejection.status()).into_response())?;
         let value: T = crate::event::decode_json(T::NAME, T::FIELDS, &body)
             .map_err(|error| Error::Decode(error).into_response())?;
         value.validate().map_err(|violations| Error::Invalid(violations).into_response())?;

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::error::{DecodeCode, Error};
+use crate::error::Error;
 use crate::validate::Violation;
 
 /// A problem (RFC 9457, section 3). It says what is wrong and where, never a value.
@@ -53,22 +53,19 @@ impl Problem {
         self
     }
 
+    /// A problem that is what its status says.
+    pub(super) fn of_status(status: StatusCode) -> Self {
+        Self::new(status, status.canonical_reason().unwrap_or("Error"))
+    }
+
     fn of(error: &Error) -> Self {
-        let status = match error {
-            Error::Decode(decode)
-                if matches!(decode.code, DecodeCode::Syntax | DecodeCode::Truncated | DecodeCode::NotUtf8) =>
-            {
-                StatusCode::BAD_REQUEST
-            }
-            error => StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-        };
-        let title = status.canonical_reason().unwrap_or("Error");
-        let mut problem = Self::new(status, title);
+        let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut problem = Self::of_status(status);
         problem.code = Some(error.kind().as_str());
         match error {
             Error::Unique { fields, .. } | Error::ForeignKey { fields, .. } => problem.fields.clone_from(fields),
             Error::Invalid(violations) => problem.violations = violations.iter().cloned().collect(),
-            Error::Decode(decode) => {
+            Error::Decode(decode) if !status.is_server_error() => {
                 problem.violations = vec![Violation {
                     path: decode.path.clone(),
                     rule: decode.code.as_str(),

@@ -32,7 +32,8 @@ const RETRY: Duration = Duration::from_millis(500);
 /// How long a number that was not there is looked for: its transaction was committing, or was rolled back.
 const GAP: Duration = Duration::from_secs(60);
 
-/// The most numbers in one gap that are looked for; a larger gap is left to the next scan from the start.
+/// The most numbers in one gap that are looked for one by one; after a larger one everything unpublished is read for a
+/// while.
 const GAPS: i64 = 1_024;
 
 /// How often everything unpublished is read from the start.
@@ -83,6 +84,8 @@ struct Relay {
     /// Numbers that were given to transactions which had not committed when a later number was read, and when to
     /// take them for rolled back.
     gaps: BTreeMap<i64, Instant>,
+    /// Until when a gap is open that is too large for `gaps`.
+    wide_until: Instant,
     rescan_at: Instant,
     acked: Vec<Published>,
     poll: Duration,
@@ -103,6 +106,7 @@ impl Relay {
             position: 0,
             highest: None,
             gaps: BTreeMap::new(),
+            wide_until: Instant::now(),
             rescan_at: Instant::now() + RESCAN,
             acked: Vec::new(),
             poll: POLL.0,
@@ -154,8 +158,8 @@ impl Relay {
         }
         let outbox = self.db.outbox();
         let now = Instant::now();
-        if now >= self.rescan_at {
-            // for what the gaps miss: a transaction that takes longer than a gap is remembered
+        if now >= self.rescan_at || now < self.wide_until {
+            // for what the gaps miss: a transaction that takes longer than a gap is remembered, or that is large
             self.rescan_at = now + RESCAN;
             self.position = 0;
         }
@@ -178,8 +182,12 @@ impl Relay {
         let limit = if self.position == 0 { WINDOW + self.known.len() } else { WINDOW };
         let rows = outbox.unpublished(self.position, &gaps, limit).await?;
         for row in &rows {
-            if self.gaps.remove(&row.seq).is_none() && row.seq - highest < GAPS {
-                self.gaps.extend((highest + 1..row.seq).map(|seq| (seq, now + GAP)));
+            if self.gaps.remove(&row.seq).is_none() {
+                if row.seq - highest < GAPS {
+                    self.gaps.extend((highest + 1..row.seq).map(|seq| (seq, now + GAP)));
+                } else {
+                    self.wide_until = now + GAP;
+                }
             }
             highest = highest.max(row.seq);
             self.position = self.position.max(row.seq);

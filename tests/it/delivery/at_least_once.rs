@@ -5,9 +5,7 @@ use tests::{equal, eventually};
 
 use crate::handlers::{look, service, tell};
 use crate::script::Script;
-use crate::surroundings::{
-    Foreign, SOON, Surroundings, cases, commit, kept, letters, settle,
-};
+use crate::surroundings::{Foreign, SOON, Surroundings, cases, commit, kept, letters, settle};
 use crate::vocabulary::{taken, taken_json};
 
 cases! {
@@ -31,9 +29,7 @@ async fn a_handler_without_a_transaction_may_run_again_and_returns_once(place: S
         ("tell", 1) => Err(Error::other("after the effect")),
         _ => Ok(()),
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![tell, look])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![tell, look])]).await;
     commit(running.db(), [taken("a", 1)]).await;
     settle(&running).await;
     let told = || script.begun().iter().filter(|call| call.subscriber == "tell").count();
@@ -60,9 +56,7 @@ async fn its_poison_is_parked(place: Surroundings) {
         1 => Err(Error::other("never")),
         _ => Ok(()),
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![tell])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![tell])]).await;
     commit(running.db(), [taken("a", 1), taken("a", 2)]).await;
     settle(&running).await;
     let letters = letters(running.db()).await;
@@ -75,9 +69,7 @@ async fn its_poison_is_parked(place: Surroundings) {
 
 async fn side_by_side_copies_return_once(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![tell])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![tell])]).await;
     let message = Foreign::event("note.taken", taken_json("a", 1)).id("id-1");
     place.put(&running, &vec![message; 5]).await;
     settle(&running).await;

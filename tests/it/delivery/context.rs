@@ -20,10 +20,7 @@ cases! {
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 fn of<'a>(calls: &'a [Call], subscriber: &str) -> Vec<&'a Call> {
-    calls
-        .iter()
-        .filter(|call| call.subscriber == subscriber)
-        .collect()
+    calls.iter().filter(|call| call.subscriber == subscriber).collect()
 }
 
 fn ids(trace: Option<&Trace>) -> (String, String) {
@@ -33,17 +30,10 @@ fn ids(trace: Option<&Trace>) -> (String, String) {
 
 async fn what_is_published_inherits_the_context(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![copy, tell, look])])
-        .await;
-    let context = Context::new()
-        .correlation("request-7")
-        .actor("dr-1")
-        .tenant("clinic-1")
-        .trace_parent(PARENT, Some("vendor=x"));
-    let publish = running
-        .db()
-        .transaction(async |tx| tx.publish(taken("a", 1)).await);
+    let running = place.start([service("one", &script).subscribe(subscribers![copy, tell, look])]).await;
+    let context =
+        Context::new().correlation("request-7").actor("dr-1").tenant("clinic-1").trace_parent(PARENT, Some("vendor=x"));
+    let publish = running.db().transaction(async |tx| tx.publish(taken("a", 1)).await);
     let event_id = context.scope(publish).await.expect("it is committed");
     settle(&running).await;
 
@@ -74,19 +64,14 @@ async fn what_is_published_inherits_the_context(place: Surroundings) {
         let cause = call.meta.causation_id.as_ref().map(ToString::to_string);
         assert_eq!(cause, Some(event_id.to_string()));
         assert_eq!(call.meta.source.as_deref(), Some("/one"));
-        assert_ne!(
-            ids(call.meta.trace.as_ref()).1,
-            ids(copied.meta.trace.as_ref()).1
-        );
+        assert_ne!(ids(call.meta.trace.as_ref()).1, ids(copied.meta.trace.as_ref()).1);
     }
     running.shutdown().await.expect("it ends in time");
 }
 
 async fn ids_from_outside_that_are_malformed_are_replaced(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep, tell, look])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep, tell, look])]).await;
     let long = "x".repeat(129);
     let bad = ["two words", "käse", long.as_str()];
     let messages: Vec<Foreign> = (1..)

@@ -8,9 +8,7 @@ use tests::eventually;
 
 use crate::handlers::{keep, look, service, tell};
 use crate::script::{Gate, Script};
-use crate::surroundings::{
-    SOON, Surroundings, cases, commit, kept, letters, no_letters, settle,
-};
+use crate::surroundings::{SOON, Surroundings, cases, commit, kept, letters, no_letters, settle};
 use crate::vocabulary::taken;
 
 cases! {
@@ -31,18 +29,14 @@ fn broken() -> (Script, Arc<AtomicBool>) {
     let watched = Arc::clone(&mended);
     let script = Script::new(move |_| {
         let mended = watched.load(Ordering::Relaxed);
-        async move {
-            if mended { Ok(()) } else { Err(Error::permanent("broken")) }
-        }
+        async move { if mended { Ok(()) } else { Err(Error::permanent("broken")) } }
     });
     (script, mended)
 }
 
 async fn a_letter_is_replayed_once(place: Surroundings) {
     let (script, mended) = broken();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     let context = Context::new().correlation("request-7").actor("dr-1");
     context.scope(commit(running.db(), [taken("a", 1)])).await;
     settle(&running).await;
@@ -80,9 +74,7 @@ async fn a_letter_is_replayed_once(place: Surroundings) {
 
 async fn a_replay_that_fails_leaves_a_new_letter(place: Surroundings) {
     let (script, _mended) = broken();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     commit(running.db(), [taken("a", 1)]).await;
     settle(&running).await;
     let first = letters(running.db()).await.remove(0);
@@ -103,13 +95,9 @@ async fn a_letter_of_a_handler_without_a_transaction_is_replayed(place: Surround
     let watched = Arc::clone(&mended);
     let script = Script::new(move |call| {
         let works = call.subscriber == "look" || watched.load(Ordering::Relaxed);
-        async move {
-            if works { Ok(()) } else { Err(Error::permanent("broken")) }
-        }
+        async move { if works { Ok(()) } else { Err(Error::permanent("broken")) } }
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![tell, look])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![tell, look])]).await;
     commit(running.db(), [taken("a", 1)]).await;
     settle(&running).await;
     let letter = letters(running.db()).await.remove(0);
@@ -135,9 +123,7 @@ async fn a_replay_that_is_dropped_leaves_the_letter(place: Surroundings) {
             Ok(())
         }
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     commit(running.db(), [taken("a", 1)]).await;
     settle(&running).await;
     let letter = letters(running.db()).await.remove(0);
@@ -160,9 +146,7 @@ async fn a_replay_that_is_dropped_leaves_the_letter(place: Surroundings) {
 
 async fn a_letter_is_purged(place: Surroundings) {
     let (script, _mended) = broken();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     commit(running.db(), [taken("a", 1), taken("a", 2)]).await;
     settle(&running).await;
     let parked = letters(running.db()).await;
@@ -177,17 +161,19 @@ async fn a_letter_is_purged(place: Surroundings) {
 
 async fn a_letter_outlives_its_process(place: Surroundings) {
     let (script, mended) = broken();
-    let start = async || {
-        place
-            .start([service("one", &script).subscribe(subscribers![keep])])
-            .await
-    };
+    let start = async || place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     let running = start().await;
     commit(running.db(), [taken("a", 1)]).await;
     settle(&running).await;
     running.shutdown().await.expect("it ends in time");
 
     mended.store(true, Ordering::Relaxed);
+    let other = place.start([service("two", &script)]).await;
+    let letter = letters(other.db()).await.remove(0);
+    let refused = other.replay(letter.id).await;
+    assert!(matches!(refused, Err(Error::Usage(_))), "it is not its own: {refused:?}");
+    other.shutdown().await.expect("it ends in time");
+
     let running = start().await;
     settle(&running).await;
     let parked = letters(running.db()).await;
@@ -196,8 +182,4 @@ async fn a_letter_outlives_its_process(place: Surroundings) {
     assert_eq!(kept(running.db(), "keep").await, [1]);
     running.shutdown().await.expect("it ends in time");
 
-    // Another service does not touch it.
-    let running = place.start([service("two", &script)]).await;
-    no_letters(running.db()).await;
-    running.shutdown().await.expect("it ends in time");
 }

@@ -8,9 +8,7 @@ use tests::{equal, eventually};
 
 use crate::handlers::{copy, keep, keep_all, service};
 use crate::script::Script;
-use crate::surroundings::{
-    Foreign, SOON, Surroundings, cases, commit, kept, no_letters, settle, unmark_all,
-};
+use crate::surroundings::{Foreign, SOON, Surroundings, cases, commit, kept, no_letters, settle, unmark_all};
 use crate::vocabulary::{taken, taken_json};
 
 cases! {
@@ -30,9 +28,7 @@ async fn suppressed(db: &Db) -> u64 {
 
 async fn an_event_that_comes_again_is_suppressed_and_counted(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![copy, keep_all])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![copy, keep_all])]).await;
     commit(running.db(), (1..=3).map(|number| taken("a", number))).await;
     settle(&running).await;
     assert_eq!(suppressed(running.db()).await, 0);
@@ -50,9 +46,7 @@ async fn an_event_that_comes_again_is_suppressed_and_counted(place: Surroundings
 
 async fn two_deliveries_of_one_id_at_once_have_effects_once(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     // Without a key each message has a lane of its own, so the copies are handled side by side.
     let messages: Vec<Foreign> = (1..=20)
         .flat_map(|number| {
@@ -73,13 +67,9 @@ async fn the_second_delivery_handles_what_the_first_one_failed_at(place: Surroun
     let failed = Arc::new(AtomicBool::new(false));
     let script = Script::new(move |_| {
         let first = !failed.swap(true, Ordering::Relaxed);
-        async move {
-            if first { Err(Error::other("not the first")) } else { Ok(()) }
-        }
+        async move { if first { Err(Error::other("not the first")) } else { Ok(()) } }
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     let message = Foreign::event("note.taken", taken_json("a", 1)).id("id-1");
     place.put(&running, &[message.clone(), message]).await;
     settle(&running).await;
@@ -92,11 +82,7 @@ async fn the_second_delivery_handles_what_the_first_one_failed_at(place: Surroun
 
 async fn an_event_comes_again_after_a_restart(place: Surroundings) {
     let script = Script::succeed();
-    let start = async || {
-        place
-            .start([service("one", &script).subscribe(subscribers![keep])])
-            .await
-    };
+    let start = async || place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     let running = start().await;
     commit(running.db(), (1..=3).map(|number| taken("a", number))).await;
     settle(&running).await;
@@ -112,9 +98,7 @@ async fn an_event_comes_again_after_a_restart(place: Surroundings) {
 
 async fn the_broker_takes_an_id_once(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     commit(running.db(), [taken("a", 1)]).await;
     settle(&running).await;
     // The relay died before it noted what it had published: the same row is sent again.

@@ -4,9 +4,7 @@ use shared::prelude::*;
 
 use crate::handlers::{keep, service};
 use crate::script::Script;
-use crate::surroundings::{
-    Foreign, Surroundings, cases, kept, no_letters, settle,
-};
+use crate::surroundings::{Foreign, Surroundings, cases, kept, no_letters, settle};
 use crate::vocabulary::taken_json;
 
 cases! {
@@ -21,9 +19,7 @@ cases! {
 
 async fn the_flat_json_of_the_python_package_is_understood(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     let flat = r#"{"event_type":"note.taken","event_id":"e-1","timestamp":"2025-01-02T03:04:05.123456+00:00",
         "correlation_id":"request-7","topic":"a","number":1,"text":"hello","unknown":[1,2]}"#;
     let bare = r#"{"event_type":"note.taken","topic":"a","number":2,"text":null}"#;
@@ -53,17 +49,15 @@ async fn the_flat_json_of_the_python_package_is_understood(place: Surroundings) 
 
 async fn structured_cloud_events_are_understood(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     let event = format!(
         r#"{{"specversion":"1.0","id":"e-1","type":"note.taken","source":"/elsewhere","time":"2025-01-02T03:04:05Z",
             "dataschema":"note.taken/v1","datacontenttype":"application/json","correlationid":"request-7",
             "causationid":"e-0","actor":"dr-1","tenant":"clinic-1","key":"a","sequence":"12","data":{}}}"#,
         taken_json("a", 1)
     );
-    let message = Foreign::new("note.taken", event)
-        .header("Content-Type", "application/cloudevents+json; charset=UTF-8");
+    let message =
+        Foreign::new("note.taken", event).header("Content-Type", "application/cloudevents+json; charset=UTF-8");
     place.put(&running, &[message]).await;
     settle(&running).await;
 
@@ -84,9 +78,7 @@ async fn structured_cloud_events_are_understood(place: Surroundings) {
 
 async fn a_binary_cloud_event_needs_no_more_than_its_type(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     let bare = Foreign::new("note.taken", taken_json("a", 1)).header("CE-Type", "note.taken");
     place.put(&running, &[bare]).await;
     settle(&running).await;

@@ -17,12 +17,7 @@ async fn write(tx: &Tx, subscriber: &str, topic: &str, number: u32) -> Result<()
 
 /// Three tries, close together.
 #[subscribe("note.taken", retry(max = 3, backoff = "5ms..20ms"))]
-pub(crate) async fn keep(
-    event: NoteTaken,
-    tx: &mut Tx,
-    meta: &Metadata,
-    State(script): State<Script>,
-) -> Result<()> {
+pub(crate) async fn keep(event: NoteTaken, tx: &mut Tx, meta: &Metadata, State(script): State<Script>) -> Result<()> {
     write(tx, "keep", &event.topic, event.number).await?;
     script.play("keep", &event.topic, event.number, meta).await
 }
@@ -36,9 +31,7 @@ pub(crate) async fn keep_trying(
     State(script): State<Script>,
 ) -> Result<()> {
     write(tx, "keep_trying", &event.topic, event.number).await?;
-    script
-        .play("keep_trying", &event.topic, event.number, meta)
-        .await
+    script.play("keep_trying", &event.topic, event.number, meta).await
 }
 
 /// Two at a time.
@@ -50,17 +43,11 @@ pub(crate) async fn keep_two(
     State(script): State<Script>,
 ) -> Result<()> {
     write(tx, "keep_two", &event.topic, event.number).await?;
-    script
-        .play("keep_two", &event.topic, event.number, meta)
-        .await
+    script.play("keep_two", &event.topic, event.number, meta).await
 }
 
 /// Has little time.
-#[subscribe(
-    "note.taken",
-    timeout = "2s",
-    retry(max = 2, backoff = "5ms..20ms")
-)]
+#[subscribe("note.taken", timeout = "2s", retry(max = 2, backoff = "5ms..20ms"))]
 pub(crate) async fn keep_hurried(
     event: NoteTaken,
     tx: &mut Tx,
@@ -68,9 +55,7 @@ pub(crate) async fn keep_hurried(
     State(script): State<Script>,
 ) -> Result<()> {
     write(tx, "keep_hurried", &event.topic, event.number).await?;
-    script
-        .play("keep_hurried", &event.topic, event.number, meta)
-        .await
+    script.play("keep_hurried", &event.topic, event.number, meta).await
 }
 
 /// Takes the whole domain.
@@ -90,11 +75,7 @@ pub(crate) async fn keep_all(
 }
 
 /// Leaves alone what it does not know.
-#[subscribe(
-    "note.*",
-    on_unknown = "skip",
-    retry(max = 3, backoff = "5ms..20ms")
-)]
+#[subscribe("note.*", on_unknown = "skip", retry(max = 3, backoff = "5ms..20ms"))]
 pub(crate) async fn keep_known(
     event: NoteTaken,
     tx: &mut Tx,
@@ -102,9 +83,7 @@ pub(crate) async fn keep_known(
     State(script): State<Script>,
 ) -> Result<()> {
     write(tx, "keep_known", &event.topic, event.number).await?;
-    script
-        .play("keep_known", &event.topic, event.number, meta)
-        .await
+    script.play("keep_known", &event.topic, event.number, meta).await
 }
 
 /// Publishes one event through the transaction and returns another one.
@@ -116,61 +95,33 @@ pub(crate) async fn copy(
     State(script): State<Script>,
 ) -> Result<CopyMade> {
     write(tx, "copy", &event.topic, event.number).await?;
-    tx.publish(CopyMade {
-        topic: format!("{} on the way", event.topic),
-        number: event.number,
-    })
-    .await?;
-    script
-        .play("copy", &event.topic, event.number, meta)
-        .await?;
-    Ok(CopyMade {
-        topic: event.topic,
-        number: event.number,
-    })
+    tx.publish(CopyMade { topic: format!("{} on the way", event.topic), number: event.number }).await?;
+    script.play("copy", &event.topic, event.number, meta).await?;
+    Ok(CopyMade { topic: event.topic, number: event.number })
 }
 
 /// Returns an event that breaks its own rules.
 #[subscribe("note.taken", retry(max = 3, backoff = "5ms..20ms"))]
 pub(crate) async fn copy_badly(event: NoteTaken, tx: &mut Tx) -> Result<CopyMade> {
     write(tx, "copy_badly", &event.topic, event.number).await?;
-    Ok(CopyMade {
-        topic: event.topic,
-        number: 1001,
-    })
+    Ok(CopyMade { topic: event.topic, number: 1001 })
 }
 
 /// Has no transaction.
 #[subscribe("note.taken", retry(max = 3, backoff = "5ms..20ms"))]
-pub(crate) async fn tell(
-    event: NoteTaken,
-    meta: &Metadata,
-    State(script): State<Script>,
-) -> Result<CopyMade> {
-    script
-        .play("tell", &event.topic, event.number, meta)
-        .await?;
-    Ok(CopyMade {
-        topic: event.topic,
-        number: event.number,
-    })
+pub(crate) async fn tell(event: NoteTaken, meta: &Metadata, State(script): State<Script>) -> Result<CopyMade> {
+    script.play("tell", &event.topic, event.number, meta).await?;
+    Ok(CopyMade { topic: event.topic, number: event.number })
 }
 
 /// Looks at copies.
 #[subscribe("copy.made", retry(max = 3, backoff = "5ms..20ms"))]
-pub(crate) async fn look(
-    event: CopyMade,
-    tx: &mut Tx,
-    meta: &Metadata,
-    State(script): State<Script>,
-) -> Result<()> {
+pub(crate) async fn look(event: CopyMade, tx: &mut Tx, meta: &Metadata, State(script): State<Script>) -> Result<()> {
     write(tx, "look", &event.topic, event.number).await?;
     script.play("look", &event.topic, event.number, meta).await
 }
 
 /// A service of this suite, with its tables.
 pub(crate) fn service(name: &str, script: &Script) -> Service {
-    Service::new(name)
-        .entities(entities![Note])
-        .state(script.clone())
+    Service::new(name).entities(entities![Note]).state(script.clone())
 }

@@ -7,9 +7,7 @@ use shared::prelude::*;
 
 use crate::handlers::{keep, keep_all, keep_known, service};
 use crate::script::Script;
-use crate::surroundings::{
-    Foreign, Surroundings, cases, commit, kept, letters, no_letters, settle,
-};
+use crate::surroundings::{Foreign, Surroundings, cases, commit, kept, letters, no_letters, settle};
 use crate::vocabulary::{taken, taken_json};
 
 cases! {
@@ -24,73 +22,43 @@ cases! {
 }
 
 fn nested(depth: usize) -> String {
-    format!(
-        r#"{{"topic":"a","number":1,"text":null,"more":{}{}}}"#,
-        "[".repeat(depth),
-        "]".repeat(depth)
-    )
+    format!(r#"{{"topic":"a","number":1,"text":null,"more":{}{}}}"#, "[".repeat(depth), "]".repeat(depth))
 }
 
 /// Bad messages by the reason that their dead letters give; the value that none may repeat is `sentinel`.
 fn bad_messages() -> Vec<(&'static str, Foreign)> {
     let event = |payload: &str| Foreign::event("note.taken", payload);
     vec![
-        (
-            "unknown_type",
-            event(&taken_json("sentinel", 1)).header("ce-type", "note.sentinel"),
-        ),
+        ("unknown_type", event(&taken_json("sentinel", 1)).header("ce-type", "note.sentinel")),
         ("syntax", event("sentinel, no JSON")),
         ("syntax", event(r#"{"topic":"a","number":1,"text":null} sentinel"#)),
         ("syntax", Foreign::new("note.taken", "sentinel, no JSON")),
         ("truncated", event(r#"{"topic":"sentinel","number"#)),
         ("truncated", event("")),
         ("truncated", Foreign::new("note.taken", "")),
-        (
-            "not_utf8",
-            Foreign::event("note.taken", b"{\"topic\":\"sentinel\xff\",\"number\":1,\"text\":null}"),
-        ),
+        ("not_utf8", Foreign::event("note.taken", b"{\"topic\":\"sentinel\xff\",\"number\":1,\"text\":null}")),
         ("missing_field", event(r#"{"topic":"sentinel","text":null}"#)),
-        (
-            "wrong_type",
-            event(r#"{"topic":"a","number":"sentinel","text":null}"#),
-        ),
+        ("wrong_type", event(r#"{"topic":"a","number":"sentinel","text":null}"#)),
         ("wrong_type", event(r#"["sentinel"]"#)),
         ("wrong_type", event(r#"{"topic":"a","number":-1,"text":null}"#)),
-        (
-            "newer_version",
-            event(&taken_json("sentinel", 1)).header("ce-dataschema", "note.taken/v3"),
-        ),
+        ("newer_version", event(&taken_json("sentinel", 1)).header("ce-dataschema", "note.taken/v3")),
         ("too_deep", event(&nested(200))),
         ("too_deep", event(&nested(100_000))),
-        (
-            "too_deep",
-            Foreign::new(
-                "note.taken",
-                nested(200).replacen('{', r#"{"event_type":"note.taken","#, 1),
-            ),
-        ),
-        (
-            "invalid",
-            event(r#"{"topic":"a","number":1001,"text":"sentinel sentinel sentinel"}"#),
-        ),
+        ("too_deep", Foreign::new("note.taken", nested(200).replacen('{', r#"{"event_type":"note.taken","#, 1))),
+        ("invalid", event(r#"{"topic":"a","number":1001,"text":"sentinel sentinel sentinel"}"#)),
         ("envelope", Foreign::new("note.taken", r#"{"topic":"sentinel"}"#)),
         (
             "envelope",
             Foreign::new("note.taken", r#"{"specversion":"1.0","data":"sentinel"}"#)
                 .header("content-type", "application/cloudevents+json"),
         ),
-        (
-            "wrong_type",
-            Foreign::new("note.taken", r#"{"event_type":7,"topic":"sentinel"}"#),
-        ),
+        ("wrong_type", Foreign::new("note.taken", r#"{"event_type":7,"topic":"sentinel"}"#)),
     ]
 }
 
 async fn each_bad_message_is_parked_with_its_reason_and_the_next_one_flows(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     let mut messages = Vec::new();
     let mut expected = BTreeMap::new();
     let mut numbers = Vec::new();
@@ -126,15 +94,10 @@ async fn each_bad_message_is_parked_with_its_reason_and_the_next_one_flows(place
 
 async fn a_bad_message_does_not_hold_up_its_own_key(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     let event = |payload: String| Foreign::event("note.taken", payload).key("a");
-    let messages = [
-        event(taken_json("a", 1)).id("1"),
-        event("no JSON".to_owned()).id("2"),
-        event(taken_json("a", 3)).id("3"),
-    ];
+    let messages =
+        [event(taken_json("a", 1)).id("1"), event("no JSON".to_owned()).id("2"), event(taken_json("a", 3)).id("3")];
     place.put(&running, &messages).await;
     settle(&running).await;
     assert_eq!(script.done_of("a"), [1, 3]);
@@ -144,11 +107,9 @@ async fn a_bad_message_does_not_hold_up_its_own_key(place: Surroundings) {
 
 async fn unknown_events_are_skipped_where_the_code_says_so(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep_known])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep_known])]).await;
     let unknown = Foreign::event("note.unheard", r#"{"anything":true}"#).id("1");
-    place.put(&running, &[unknown.clone()]).await;
+    place.put(&running, std::slice::from_ref(&unknown)).await;
     commit(running.db(), [taken("a", 1)]).await;
     place.put(&running, &[unknown.id("2")]).await;
     settle(&running).await;
@@ -165,9 +126,7 @@ async fn unknown_events_are_skipped_where_the_code_says_so(place: Surroundings) 
 
 async fn a_bad_message_under_a_handled_id_is_counted_and_not_parked(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep_all])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep_all])]).await;
     let messages = [
         Foreign::event("note.taken", taken_json("a", 1)).id("same").key("a"),
         Foreign::event("note.taken", "no JSON").id("same").key("a"),

@@ -1,9 +1,11 @@
 //! Who gets which events.
 
+use std::time::Duration;
+
 use shared::prelude::*;
 
-use crate::handlers::{keep, keep_all, look, service};
-use crate::script::Script;
+use crate::handlers::{copy, keep, keep_all, look, service};
+use crate::script::{Gate, Script};
 use crate::surroundings::{Surroundings, cases, commit, kept, no_letters, settle};
 use crate::vocabulary::{NoteErased, NoteEvent, taken};
 
@@ -13,9 +15,12 @@ cases! {
         rolled_back_events_reach_nobody,
         events_that_nobody_takes_leave_the_outbox,
         what_the_bus_is_given_directly_arrives_too,
+        a_subject_with_a_slot_is_matched_by_a_wildcard,
+        a_pool_of_one_connection_is_enough,
+        whoever_waits_for_too_little_time_is_told,
     ],
     lasting: [],
-    on_nats: [],
+    on_nats: [two_replicas_handle_each_event_once],
 }
 
 async fn committed_events_reach_each_matching_subscriber_once(place: Surroundings) {
@@ -29,10 +34,7 @@ async fn committed_events_reach_each_matching_subscriber_once(place: Surrounding
     for batch in [1..=3, 4..=4, 5..=10] {
         commit(running.db(), batch.map(|number| taken("a", number))).await;
     }
-    let erased = NoteErased {
-        topic: "a".into(),
-        number: 11,
-    };
+    let erased = NoteErased { topic: "a".into(), number: 11 };
     commit(running.db(), [NoteEvent::Erased(erased)]).await;
     settle(&running).await;
 
@@ -47,9 +49,7 @@ async fn committed_events_reach_each_matching_subscriber_once(place: Surrounding
 
 async fn rolled_back_events_reach_nobody(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     let refused = running
         .db()
         .transaction(async |tx| {
@@ -80,9 +80,7 @@ async fn events_that_nobody_takes_leave_the_outbox(place: Surroundings) {
 
 async fn what_the_bus_is_given_directly_arrives_too(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     let receipt = running.bus().publish(taken("a", 1)).await;
     let receipt = receipt.expect("the bus takes it");
     settle(&running).await;
@@ -92,4 +90,95 @@ async fn what_the_bus_is_given_directly_arrives_too(place: Surroundings) {
     assert_eq!(call.meta.correlation_id, receipt.correlation_id);
     assert_eq!(call.meta.sequence, None, "it was in no outbox");
     running.shutdown().await.expect("it ends in time");
+}
+
+/// A ward was opened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(subject = "ward.{ward}.opened")]
+struct Opened {
+    ward: u32,
+}
+
+#[subscribe("ward.*.opened")]
+async fn welcome(event: Opened, meta: &Metadata, State(script): State<Script>) -> Result<()> {
+    script.play("welcome", &meta.subject, event.ward, meta).await
+}
+
+async fn a_subject_with_a_slot_is_matched_by_a_wildcard(place: Surroundings) {
+    let script = Script::succeed();
+    let running = place
+        .start([service("one", &script).subscribe(subscribers![welcome])])
+        .await;
+    commit(running.db(), [Opened { ward: 7 }, Opened { ward: 8 }]).await;
+    settle(&running).await;
+    assert_eq!(script.done_of("ward.7.opened"), [7]);
+    assert_eq!(script.done_of("ward.8.opened"), [8]);
+    assert_eq!(script.done()[0].meta.event_type, "ward.opened");
+    assert!(script.done()[0].meta.key.is_none());
+    no_letters(running.db()).await;
+    running.shutdown().await.expect("it ends in time");
+}
+
+async fn a_pool_of_one_connection_is_enough(mut place: Surroundings) {
+    place.config.database_max_connections = 1;
+    let script = Script::new(async |call| match call.meta.attempt {
+        1 if call.number % 5 == 0 => Err(Error::other("not yet")),
+        _ => Ok(()),
+    });
+    let running = place
+        .start([service("one", &script).subscribe(subscribers![copy, keep, look])])
+        .await;
+    commit(running.db(), (0..50).map(|number| taken(&format!("topic {number}"), number))).await;
+    settle(&running).await;
+    let numbers: Vec<i32> = (0..50).collect();
+    assert_eq!(kept(running.db(), "copy").await, numbers);
+    assert_eq!(kept(running.db(), "keep").await, numbers);
+    assert_eq!(kept(running.db(), "look").await.len(), 100);
+    no_letters(running.db()).await;
+    running.shutdown().await.expect("it ends in time");
+}
+
+async fn whoever_waits_for_too_little_time_is_told(place: Surroundings) {
+    let gate = Gate::closed();
+    let door = gate.clone();
+    let script = Script::new(move |_| {
+        let door = door.clone();
+        async move {
+            door.pass().await;
+            Ok(())
+        }
+    });
+    let running = place
+        .start([service("one", &script).subscribe(subscribers![welcome])])
+        .await;
+    commit(running.db(), [Opened { ward: 7 }]).await;
+    script.begun_soon(1).await;
+    let waited = running.settled(Duration::from_millis(50)).await;
+    assert!(matches!(waited, Err(Error::Timeout { what: "settling" })), "{waited:?}");
+    gate.open();
+    settle(&running).await;
+    assert_eq!(script.done().len(), 1);
+    running.shutdown().await.expect("it ends in time");
+}
+
+async fn two_replicas_handle_each_event_once(place: Surroundings) {
+    let script = Script::succeed();
+    let start = async || {
+        place
+            .start([service("one", &script).subscribe(subscribers![copy, look])])
+            .await
+    };
+    let (one, two) = (start().await, start().await);
+    for batch in 0..10 {
+        let db = if batch % 2 == 0 { one.db() } else { two.db() };
+        let events = (0..10).map(|i| taken(&format!("topic {i}"), 10 * batch + i));
+        commit(db, events).await;
+    }
+    settle(&one).await;
+    settle(&two).await;
+    assert_eq!(kept(one.db(), "copy").await, (0..100).collect::<Vec<i32>>());
+    assert_eq!(kept(one.db(), "look").await.len(), 200);
+    no_letters(one.db()).await;
+    one.shutdown().await.expect("it ends in time");
+    two.shutdown().await.expect("it ends in time");
 }

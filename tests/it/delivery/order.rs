@@ -1,12 +1,11 @@
 //! The order of the events of a key.
 
+use futures_util::TryStreamExt as _;
 use shared::prelude::*;
 
 use crate::handlers::{keep_trying, service};
 use crate::script::Script;
-use crate::surroundings::{
-    Foreign, Surroundings, cases, commit, kept, no_letters, settle,
-};
+use crate::surroundings::{Foreign, Surroundings, cases, commit, kept, no_letters, settle};
 use crate::vocabulary::{taken, taken_json};
 
 cases! {
@@ -14,9 +13,10 @@ cases! {
         a_retried_head_holds_back_its_own_key_only,
         the_events_of_a_key_are_handled_in_commit_order,
         the_key_of_a_structured_event_counts,
+        any_text_is_a_key,
     ],
     lasting: [],
-    on_nats: [],
+    on_nats: [the_order_outlives_an_outage_of_the_server],
 }
 
 async fn a_retried_head_holds_back_its_own_key_only(place: Surroundings) {
@@ -36,9 +36,7 @@ async fn a_retried_head_holds_back_its_own_key_only(place: Surroundings) {
         let _first = seen.set(script.clone());
         script
     };
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep_trying])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep_trying])]).await;
     let events = (1..=5).flat_map(|number| [taken("a", number), taken("b", number)]);
     commit(running.db(), events).await;
     settle(&running).await;
@@ -46,10 +44,7 @@ async fn a_retried_head_holds_back_its_own_key_only(place: Surroundings) {
     assert_eq!(script.done_of("a"), [1, 2, 3, 4, 5]);
     assert_eq!(script.done_of("b"), [1, 2, 3, 4, 5]);
     let done = script.done();
-    let position = |topic: &str, number| {
-        done.iter()
-            .position(|call| call.topic == topic && call.number == number)
-    };
+    let position = |topic: &str, number| done.iter().position(|call| call.topic == topic && call.number == number);
     assert!(position("b", 5) < position("a", 1));
     no_letters(running.db()).await;
     running.shutdown().await.expect("it ends in time");
@@ -60,12 +55,8 @@ async fn the_events_of_a_key_are_handled_in_commit_order(place: Surroundings) {
     const WRITERS: u32 = 4;
     const TRANSACTIONS: u32 = 15;
     // One try in five fails.
-    let script = Script::new(async |_| {
-        if fastrand::u8(..5) == 0 { Err(Error::other("bad luck")) } else { Ok(()) }
-    });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep_trying])])
-        .await;
+    let script = Script::new(async |_| if fastrand::u8(..5) == 0 { Err(Error::other("bad luck")) } else { Ok(()) });
+    let running = place.start([service("one", &script).subscribe(subscribers![keep_trying])]).await;
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
             let db = running.db().clone();
@@ -83,8 +74,7 @@ async fn the_events_of_a_key_are_handled_in_commit_order(place: Surroundings) {
     }
     settle(&running).await;
 
-    let log = running.db().outbox().entries();
-    let log: Vec<_> = futures_all(log).await;
+    let log: Vec<_> = running.db().outbox().entries().try_collect().await.expect("it can be read");
     assert_eq!(log.len() as u32, 2 * WRITERS * TRANSACTIONS);
     let done = script.done();
     for topic in TOPICS {
@@ -93,18 +83,13 @@ async fn the_events_of_a_key_are_handled_in_commit_order(place: Surroundings) {
             .filter(|entry| entry.key.as_deref() == Some(topic))
             .map(|entry| entry.event_id.to_string())
             .collect();
-        let handled: Vec<&str> = done
-            .iter()
-            .filter(|call| call.topic == topic)
-            .map(|call| call.meta.event_id.as_str())
-            .collect();
-        let seqs: Vec<_> = done.iter().filter(|c| c.topic == topic).map(|c| (c.meta.sequence, c.number, c.meta.attempt)).collect();
+        let handled: Vec<&str> =
+            done.iter().filter(|call| call.topic == topic).map(|call| call.meta.event_id.as_str()).collect();
+        let seqs: Vec<_> =
+            done.iter().filter(|c| c.topic == topic).map(|c| (c.meta.sequence, c.number, c.meta.attempt)).collect();
         assert_eq!(handled, committed, "{topic} {seqs:?}");
-        let positions: Vec<i64> = done
-            .iter()
-            .filter(|call| call.topic == topic)
-            .filter_map(|call| call.meta.sequence)
-            .collect();
+        let positions: Vec<i64> =
+            done.iter().filter(|call| call.topic == topic).filter_map(|call| call.meta.sequence).collect();
         assert!(positions.is_sorted(), "{positions:?}");
         assert_eq!(positions.len(), committed.len());
     }
@@ -113,25 +98,12 @@ async fn the_events_of_a_key_are_handled_in_commit_order(place: Surroundings) {
     running.shutdown().await.expect("it ends in time");
 }
 
-async fn futures_all<T, E: std::fmt::Debug>(
-    mut stream: impl futures_util::Stream<Item = Result<T, E>> + Unpin,
-) -> Vec<T> {
-    use futures_util::StreamExt as _;
-    let mut all = Vec::new();
-    while let Some(item) = stream.next().await {
-        all.push(item.expect("it can be read"));
-    }
-    all
-}
-
 async fn the_key_of_a_structured_event_counts(place: Surroundings) {
     let script = Script::new(async |call| match (call.number, call.meta.attempt) {
         (1, 1..=3) => Err(Error::other("not yet")),
         _ => Ok(()),
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep_trying])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep_trying])]).await;
     let messages: Vec<Foreign> = (1..=5)
         .map(|number| {
             let payload = format!(
@@ -147,4 +119,115 @@ async fn the_key_of_a_structured_event_counts(place: Surroundings) {
     assert!(script.done().iter().all(|call| call.meta.key.as_deref() == Some("a")));
     no_letters(running.db()).await;
     running.shutdown().await.expect("it ends in time");
+}
+
+async fn any_text_is_a_key(place: Surroundings) {
+    let keys = ["ä ö", "a.b.*.>", "100 %", "\"quoted\"", "two\nlines", "%41"];
+    let script = Script::new(async |call| match (call.number, call.meta.attempt) {
+        (1, 1..=3) => Err(Error::other("not yet")),
+        _ => Ok(()),
+    });
+    let running = place
+        .start([service("one", &script).subscribe(subscribers![keep_trying])])
+        .await;
+    commit(running.db(), (1..=3).flat_map(|number| keys.map(|key| taken(key, number)))).await;
+    settle(&running).await;
+    for key in keys {
+        assert_eq!(script.done_of(key), [1, 2, 3], "{key:?}");
+    }
+    for call in script.done() {
+        assert_eq!(call.meta.key.as_deref(), Some(call.topic.as_str()));
+    }
+    running.shutdown().await.expect("it ends in time");
+}
+
+async fn the_order_outlives_an_outage_of_the_server(mut place: Surroundings) {
+    // What was on its way when the server died comes again after that time.
+    place.config.ack_wait = std::time::Duration::from_secs(2);
+    let script = Script::succeed();
+    let running = place
+        .start([service("one", &script).subscribe(subscribers![keep_trying])])
+        .await;
+    let events = |numbers: std::ops::Range<u32>| {
+        numbers.flat_map(|number| [taken("a", number), taken("b", number)])
+    };
+    commit(running.db(), events(0..20)).await;
+    script.begun_soon(5).await;
+    let nats = place.nats.as_mut().expect("these surroundings have NATS");
+    nats.kill();
+    commit(running.db(), events(20..40)).await;
+    nats.restart().await;
+    commit(running.db(), events(40..60)).await;
+    settle(&running).await;
+
+    let all: Vec<u32> = (0..60).collect();
+    assert_eq!(script.done_of("a"), all);
+    assert_eq!(script.done_of("b"), all);
+    assert_eq!(kept(running.db(), "keep_trying").await.len(), 120);
+    no_letters(running.db()).await;
+    running.shutdown().await.expect("it ends in time");
+}
+
+/// Numbers are given out before they are committed: what the relay sees last may have the lower ones.
+#[cfg(feature = "postgres")]
+mod late_commits {
+    use sqlx::{Connection as _, PgConnection};
+    use tests::{equal, eventually};
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::surroundings::{CASE, Database, SOON, Transport};
+
+    /// Takes positions in the outbox for that many events of the key `a`, commits others, then the first ones.
+    async fn come_in_order(transport: Transport, late: i32) {
+        let place = Surroundings::new(Database::Postgres, transport).await;
+        let script = Script::succeed();
+        let running = place
+            .start([service("one", &script).subscribe(subscribers![keep_trying])])
+            .await;
+        commit(running.db(), [taken("b", 1)]).await;
+        eventually(SOON, async || equal(script.done_of("b"), [1])).await;
+
+        let mut other = PgConnection::connect(&place.config.database_url).await.expect("Postgres lets us in");
+        let mut open = other.begin().await.expect("it begins");
+        sqlx::query(
+            "INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at) \
+             SELECT gen_random_uuid(), 'note.taken', 'note.taken', 'a', '{\"ce-type\":\"note.taken\",\"ce-key\":\"a\"}', \
+             convert_to(format('{\"topic\":\"a\",\"number\":%s,\"text\":null}', i % 1000), 'UTF8'), now() \
+             FROM generate_series(1, $1) AS i",
+        )
+        .bind(late)
+        .execute(&mut *open)
+        .await
+        .expect("the rows are taken");
+        commit(running.db(), [taken("b", 2)]).await;
+        eventually(SOON, async || equal(script.done_of("b"), [1, 2])).await;
+        open.commit().await.expect("it commits");
+        commit(running.db(), [taken("a", 1000)]).await;
+        settle(&running).await;
+
+        let done = script.done();
+        let positions: Vec<i64> =
+            done.iter().filter(|call| call.topic == "a").filter_map(|call| call.meta.sequence).collect();
+        assert_eq!(positions.len(), usize::try_from(late).expect("it is positive") + 1);
+        assert!(positions.is_sorted(), "the last one came as number {:?}", done.iter().position(|call| call.number == 1000));
+        no_letters(running.db()).await;
+        running.shutdown().await.expect("it ends in time");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_few_come_in_order() {
+        timeout(CASE, come_in_order(Transport::InProcess, 3)).await.expect("the case ends in time");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn many_come_in_order() {
+        timeout(CASE, come_in_order(Transport::InProcess, 1500)).await.expect("the case ends in time");
+    }
+
+    #[cfg(feature = "nats")]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn many_come_in_order_over_nats() {
+        timeout(CASE, come_in_order(Transport::Nats, 1500)).await.expect("the case ends in time");
+    }
 }

@@ -6,9 +6,7 @@ use serde_json::json;
 use shared::prelude::*;
 use shared::service::RawEvent;
 
-use crate::surroundings::{
-    Foreign, Surroundings, cases, letters, no_letters, settle,
-};
+use crate::surroundings::{Foreign, Surroundings, cases, letters, no_letters, settle};
 
 cases! {
     everywhere: [
@@ -50,9 +48,7 @@ async fn events_without_a_type_arrive_as_json(place: Surroundings) {
 
     let mut seen = seen.lock().unwrap().clone();
     seen.sort_by(|a, b| a.0.cmp(&b.0));
-    let [(pressure, sizes, meta_2), (pulse, measured, meta_1)] = &seen[..] else {
-        panic!("{seen:?}")
-    };
+    let [(pressure, sizes, meta_2), (pulse, measured, meta_1)] = &seen[..] else { panic!("{seen:?}") };
     assert_eq!((pulse.as_str(), measured), ("pulse.measured", &data));
     assert_eq!((pressure.as_str(), sizes), ("pressure.measured", &json!([1, 2])));
     assert_eq!(meta_1.event_id, receipt.event_id.to_string());
@@ -69,10 +65,7 @@ async fn events_without_a_type_arrive_as_json(place: Surroundings) {
 async fn what_is_not_json_is_parked(place: Surroundings) {
     let seen = Seen::default();
     let running = place.start([watching("vitals.*", &seen)]).await;
-    let messages = [
-        Foreign::event("vitals.pulse", "no JSON"),
-        Foreign::event("vitals.pulse", "{}"),
-    ];
+    let messages = [Foreign::event("vitals.pulse", "no JSON"), Foreign::event("vitals.pulse", "{}")];
     place.put(&running, &messages).await;
     settle(&running).await;
     assert_eq!(seen.lock().unwrap().len(), 1);
@@ -97,9 +90,7 @@ async fn a_raw_handler_is_retried_and_publishes_in_its_transaction(place: Surrou
     settle(&running).await;
 
     let seen = seen.lock().unwrap().clone();
-    let [(_, data, meta)] = &seen[..] else {
-        panic!("{seen:?}")
-    };
+    let [(_, data, meta)] = &seen[..] else { panic!("{seen:?}") };
     assert_eq!(data, &json!({ "try": 3 }));
     assert_eq!(meta.correlation_id.as_str(), "request-7");
     let cause = meta.causation_id.as_ref().map(ToString::to_string);

@@ -5,9 +5,7 @@ use tests::{equal, eventually};
 
 use crate::handlers::{keep, keep_all, service};
 use crate::script::{Gate, Script};
-use crate::surroundings::{
-    SOON, Surroundings, cases, commit, kept, kept_soon, no_letters, settle,
-};
+use crate::surroundings::{SOON, Surroundings, cases, commit, kept, kept_soon, no_letters, settle};
 use crate::vocabulary::taken;
 
 cases! {
@@ -28,9 +26,7 @@ async fn events_committed_while_nobody_runs_are_handled_at_the_next_start(place:
     let db = place.db().await;
     commit(&db, (1..=5).map(|number| taken("a", number))).await;
     for round in 0..2u32 {
-        let running = place
-            .start([service("one", &script).subscribe(subscribers![keep])])
-            .await;
+        let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
         settle(&running).await;
         running.shutdown().await.expect("it ends in time");
         let first = 6 + 5 * round;
@@ -56,17 +52,13 @@ async fn services_that_are_dropped_in_the_middle_go_on_at_the_next_start(mut pla
             Ok(())
         }
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     commit(running.db(), (1..=8).map(|number| taken("a", number))).await;
     script.begun_soon(4).await;
     drop(running);
     gate.open();
 
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     settle(&running).await;
     assert_eq!(kept(running.db(), "keep").await, (1..=8).collect::<Vec<i32>>());
     assert_eq!(script.done_of("a"), (1..=8).collect::<Vec<u32>>());
@@ -76,16 +68,12 @@ async fn services_that_are_dropped_in_the_middle_go_on_at_the_next_start(mut pla
 
 async fn a_new_subscriber_joins(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     commit(running.db(), [taken("a", 1)]).await;
     settle(&running).await;
     running.shutdown().await.expect("it ends in time");
 
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep, keep_all])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep, keep_all])]).await;
     commit(running.db(), [taken("a", 2)]).await;
     settle(&running).await;
     assert_eq!(kept(running.db(), "keep").await, [1, 2]);
@@ -97,12 +85,8 @@ async fn a_new_subscriber_joins(place: Surroundings) {
 
 async fn the_outbox_has_one_publisher_at_a_time(place: Surroundings) {
     let script = Script::succeed();
-    let one = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
-    let two = place
-        .start([service("two", &script).subscribe(subscribers![keep_all])])
-        .await;
+    let one = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
+    let two = place.start([service("two", &script).subscribe(subscribers![keep_all])]).await;
     let db = place.db().await;
     commit(one.db(), [taken("a", 1)]).await;
     commit(two.db(), [taken("a", 2)]).await;
@@ -113,9 +97,7 @@ async fn the_outbox_has_one_publisher_at_a_time(place: Surroundings) {
     // Whoever published until now, the other one does so from here on.
     commit(&db, [taken("a", 3)]).await;
     kept_soon(&db, "keep_all", &[1, 2, 3]).await;
-    let one = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let one = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     two.shutdown().await.expect("it ends in time");
     commit(&db, [taken("a", 4)]).await;
     kept_soon(&db, "keep", &[1, 2, 3, 4]).await;
@@ -126,9 +108,7 @@ async fn the_outbox_has_one_publisher_at_a_time(place: Surroundings) {
 
 async fn what_has_settled_was_handled(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep, keep_all])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep, keep_all])]).await;
     for number in 1..=100 {
         commit(running.db(), [taken("a", number)]).await;
         settle(&running).await;

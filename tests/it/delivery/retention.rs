@@ -22,9 +22,7 @@ async fn published_events_are_deleted_after_their_retention(mut place: Surroundi
     let rows = async || db.outbox().published_by_subject().await.ok();
     let count = async || rows().await.map(|rows| rows.get("note.taken").copied().unwrap_or_default());
 
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     commit(running.db(), (1..=2_500).map(|number| taken("a", number % 1000))).await;
     settle(&running).await;
     running.shutdown().await.expect("it ends in time");
@@ -33,9 +31,7 @@ async fn published_events_are_deleted_after_their_retention(mut place: Surroundi
 
     place.config.outbox_retention = Duration::ZERO;
     commit(&db, [taken("a", 1)]).await;
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     settle(&running).await;
     eventually(SOON, async || {
         let left = count().await;

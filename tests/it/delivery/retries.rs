@@ -4,9 +4,7 @@ use shared::prelude::*;
 
 use crate::handlers::{copy, keep, keep_hurried, service};
 use crate::script::Script;
-use crate::surroundings::{
-    Surroundings, cases, commit, kept, letters, no_letters, settle,
-};
+use crate::surroundings::{Surroundings, cases, commit, kept, letters, no_letters, settle};
 use crate::vocabulary::taken;
 
 cases! {
@@ -28,9 +26,7 @@ async fn a_failed_try_leaves_nothing_behind(place: Surroundings) {
         2 => Err(Error::NotFound { entity: "Note" }),
         _ => Ok(()),
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![copy])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![copy])]).await;
     commit(running.db(), [taken("a", 1)]).await;
     settle(&running).await;
 
@@ -48,9 +44,7 @@ async fn poison_is_parked_and_the_next_event_of_its_key_flows(place: Surrounding
         1 => Err(Error::other("this one never works")),
         _ => Ok(()),
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     let events = [taken("a", 1), taken("a", 2), taken("b", 3), taken("a", 4)];
     commit(running.db(), events).await;
     settle(&running).await;
@@ -68,10 +62,7 @@ async fn poison_is_parked_and_the_next_event_of_its_key_flows(place: Surrounding
     let poison = script.begun().into_iter().find(|call| call.number == 1);
     assert_eq!(Some(&letter.event_id), poison.map(|call| call.meta.event_id).as_ref());
     assert!(letter.report.contains("this one never works"), "{letter:?}");
-    assert_eq!(
-        letter.expose_payload(),
-        br#"{"topic":"a","number":1,"text":null}"#
-    );
+    assert_eq!(letter.expose_payload(), br#"{"topic":"a","number":1,"text":null}"#);
     assert!(letter.replayed_at.is_none());
     let tries = script.begun().iter().filter(|call| call.number == 1).count();
     assert_eq!(tries, 3);
@@ -83,9 +74,7 @@ async fn a_permanent_error_parks_at_once(place: Surroundings) {
         1 => Err(Error::permanent("nothing will change that")),
         _ => Ok(()),
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     commit(running.db(), [taken("a", 1), taken("a", 2)]).await;
     settle(&running).await;
 
@@ -101,9 +90,7 @@ async fn a_panic_parks_without_its_text(place: Surroundings) {
         1 => panic!("the sentinel of a test: this panic is wanted"),
         _ => Ok(()),
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     commit(running.db(), [taken("a", 1), taken("a", 2), taken("b", 3)]).await;
     settle(&running).await;
 
@@ -121,9 +108,7 @@ async fn a_handler_that_takes_too_long_is_cancelled(place: Surroundings) {
         1 => std::future::pending().await,
         _ => Ok(()),
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep_hurried])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep_hurried])]).await;
     commit(running.db(), [taken("a", 1), taken("a", 2), taken("b", 3)]).await;
     settle(&running).await;
 
@@ -138,11 +123,7 @@ async fn a_handler_that_takes_too_long_is_cancelled(place: Surroundings) {
 #[subscribe("note.taken", retry(max = 2, backoff = "5ms..20ms"))]
 async fn keep_twice(event: crate::vocabulary::NoteTaken, tx: &mut Tx) -> Result<()> {
     use crate::vocabulary::{NewNote, Note};
-    let new = |number| NewNote {
-        subscriber: "keep_twice".into(),
-        topic: event.topic.clone(),
-        number,
-    };
+    let new = |number| NewNote { subscriber: "keep_twice".into(), topic: event.topic.clone(), number };
     let note = tx.repo::<Note>().create(new(1)).await?;
     let id = note.id;
     let _swallowed = tx.repo::<Taken>().create(NewTaken { id, number: 1 }).await;
@@ -161,9 +142,7 @@ struct Taken {
 
 async fn a_failed_statement_is_a_failed_try_even_when_swallowed(place: Surroundings) {
     let script = Script::succeed();
-    let service = service("one", &script)
-        .entities(entities![Taken])
-        .subscribe(subscribers![keep_twice]);
+    let service = service("one", &script).entities(entities![Taken]).subscribe(subscribers![keep_twice]);
     let running = place.start([service]).await;
     commit(running.db(), [taken("a", 1)]).await;
     settle(&running).await;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use shared::prelude::*;
 use shared::service::BoxFuture;
-use tests::{equal, eventually};
+use tests::eventually;
 use tokio::sync::watch;
 
 use crate::surroundings::SOON;
@@ -51,20 +51,8 @@ impl Script {
         }))
     }
 
-    pub(crate) async fn play(
-        &self,
-        subscriber: &'static str,
-        topic: &str,
-        number: u32,
-        meta: &Metadata,
-    ) -> Result<()> {
-        let call = Call {
-            subscriber,
-            topic: topic.to_owned(),
-            number,
-            meta: meta.clone(),
-            at: time::now(),
-        };
+    pub(crate) async fn play(&self, subscriber: &'static str, topic: &str, number: u32, meta: &Metadata) -> Result<()> {
+        let call = Call { subscriber, topic: topic.to_owned(), number, meta: meta.clone(), at: time::now() };
         self.0.begun.lock().unwrap().push(call.clone());
         (self.0.act)(call.clone()).await?;
         self.0.done.lock().unwrap().push(call);
@@ -84,14 +72,16 @@ impl Script {
     /// The numbers of a topic that were handled, in order.
     pub(crate) fn done_of(&self, topic: &str) -> Vec<u32> {
         let done = self.done();
-        done.iter()
-            .filter(|call| call.topic == topic)
-            .map(|call| call.number)
-            .collect()
+        done.iter().filter(|call| call.topic == topic).map(|call| call.number).collect()
     }
 
+    /// Waits until that many calls have begun.
     pub(crate) async fn begun_soon(&self, calls: usize) {
-        eventually(SOON, async || equal(self.begun().len(), calls)).await;
+        eventually(SOON, async || {
+            let begun = self.begun().len();
+            if begun >= calls { Ok(()) } else { Err(format!("{begun} of {calls}")) }
+        })
+        .await;
     }
 }
 

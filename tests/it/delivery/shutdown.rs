@@ -11,13 +11,11 @@ use tokio::time::timeout;
 
 use crate::handlers::{copy, keep, keep_two, service};
 use crate::script::{Gate, Script};
-use crate::surroundings::{
-    SOON, Surroundings, cases, commit, kept, no_letters, settle,
-};
+use crate::surroundings::{SOON, Surroundings, cases, commit, kept, no_letters, settle};
 use crate::vocabulary::taken;
 
 cases! {
-    everywhere: [the_end_comes_when_nothing_runs],
+    everywhere: [the_end_comes_when_nothing_runs, after_the_end_nothing_is_taken],
     lasting: [
         running_handlers_finish_and_the_rest_is_handled_after_the_restart,
         a_handler_that_hangs_is_cancelled_at_the_deadline,
@@ -38,10 +36,27 @@ fn begin<F: Future>(future: Pin<&mut F>) {
 
 async fn the_end_comes_when_nothing_runs(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep, copy])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep, copy])]).await;
     running.shutdown().await.expect("it ends in time");
+}
+
+async fn after_the_end_nothing_is_taken(place: Surroundings) {
+    let script = Script::succeed();
+    let running = place
+        .start([service("one", &script).subscribe(subscribers![keep])])
+        .await;
+    let (db, bus) = (running.db().clone(), running.bus().clone());
+    running.shutdown().await.expect("it ends in time");
+    let late = db.transaction(async |tx| tx.publish(taken("a", 1)).await).await;
+    assert!(matches!(late, Err(Error::Unavailable { .. })), "{late:?}");
+    // The server takes it for whoever comes next; in-process somebody would have to handle it.
+    let late = bus.publish(taken("a", 2)).await;
+    match late {
+        Ok(_) if place.on_nats() => {}
+        Err(Error::Unavailable { .. }) if !place.on_nats() => {}
+        other => panic!("{other:?}"),
+    }
+    assert!(script.begun().is_empty());
 }
 
 async fn running_handlers_finish_and_the_rest_is_handled_after_the_restart(place: Surroundings) {
@@ -54,11 +69,7 @@ async fn running_handlers_finish_and_the_rest_is_handled_after_the_restart(place
             Ok(())
         }
     });
-    let start = async || {
-        place
-            .start([service("one", &script).subscribe(subscribers![keep_two])])
-            .await
-    };
+    let start = async || place.start([service("one", &script).subscribe(subscribers![keep_two])]).await;
     let running = start().await;
     let topics = ["a", "b", "c"];
     let events = (0..12).map(|number| taken(topics[number % 3], number as u32));
@@ -99,11 +110,7 @@ async fn a_handler_that_hangs_is_cancelled_at_the_deadline(mut place: Surroundin
             Ok(())
         }
     });
-    let start = async || {
-        place
-            .start([service("one", &script).subscribe(subscribers![keep])])
-            .await
-    };
+    let start = async || place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     let running = start().await;
     commit(running.db(), [taken("a", 1), taken("a", 2)]).await;
     script.begun_soon(1).await;
@@ -138,18 +145,14 @@ async fn a_key_that_waits_for_its_retry_does_not_hold_up_the_end(place: Surround
         "a" => Err(Error::other("not in this hour")),
         _ => Ok(()),
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep_slowly])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep_slowly])]).await;
     commit(running.db(), [taken("a", 1), taken("a", 2), taken("b", 3)]).await;
     eventually(SOON, async || equal(script.done_of("b"), [3])).await;
     script.begun_soon(2).await;
     running.shutdown().await.expect("it ends in time");
 
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep_slowly])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep_slowly])]).await;
     settle(&running).await;
     assert_eq!(script.done_of("a"), [1, 2]);
     assert_eq!(script.done_of("b"), [0; 0], "it was handled");
@@ -158,9 +161,7 @@ async fn a_key_that_waits_for_its_retry_does_not_hold_up_the_end(place: Surround
 
 async fn a_connection_that_somebody_holds_does_not_hold_up_the_end(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     let (held, gate) = (Gate::closed(), Gate::closed());
     let holder = tokio::spawn({
         let (db, held, gate) = (running.db().clone(), held.clone(), gate.clone());
@@ -192,11 +193,7 @@ async fn waiting_messages_are_given_back_at_once(mut place: Surroundings) {
             Ok(())
         }
     });
-    let start = async || {
-        place
-            .start([service("one", &script).subscribe(subscribers![keep_two])])
-            .await
-    };
+    let start = async || place.start([service("one", &script).subscribe(subscribers![keep_two])]).await;
     let running = start().await;
     let events = (0..400).map(|number| taken(&format!("topic {}", number % 7), number));
     commit(running.db(), events).await;
@@ -227,9 +224,7 @@ async fn what_the_last_handlers_publish_leaves_the_outbox(place: Surroundings) {
             Ok(())
         }
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![copy])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![copy])]).await;
     commit(running.db(), [taken("a", 1)]).await;
     script.begun_soon(1).await;
     let mut shutdown = pin!(running.shutdown());

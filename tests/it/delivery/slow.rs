@@ -26,9 +26,7 @@ async fn a_slow_handler_runs_once(mut place: Surroundings) {
         }
         Ok(())
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep_two])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep_two])]).await;
     // The second one waits behind the first, held by this process all the while.
     commit(running.db(), [taken("a", 1), taken("a", 2), taken("b", 3)]).await;
     settle(&running).await;

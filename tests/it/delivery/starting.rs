@@ -101,8 +101,7 @@ async fn two_event_types_with_one_subject_or_name_are_named_by_place() {
 async fn a_raw_pattern_that_is_none_is_named() {
     let place = Surroundings::new(Database::Memory, Transport::InProcess).await;
     for pattern in ["a..b", "a.>.b", ">", "*.taken", "a*"] {
-        let service =
-            Service::new("one").subscribe_raw("watch", pattern, |_, _, _| Box::pin(async { Ok(()) }));
+        let service = Service::new("one").subscribe_raw("watch", pattern, |_, _, _| Box::pin(async { Ok(()) }));
         let text = refused(&place, vec![service]).await;
         says(&text, &["service `one`", &format!("`{pattern}`"), "help: "]);
     }
@@ -145,22 +144,16 @@ mod renamed {
 async fn a_stream_without_the_subjects_is_refused(place: Surroundings) {
     use async_nats::jetstream::{self, stream};
     let jetstream = jetstream::new(place.client().await);
-    let narrow = stream::Config {
-        name: "NOTE".into(),
-        subjects: vec!["note.other".into()],
-        ..stream::Config::default()
-    };
+    let narrow =
+        stream::Config { name: "NOTE".into(), subjects: vec!["note.other".into()], ..stream::Config::default() };
     jetstream.create_stream(narrow).await.expect("the stream is made");
     let script = Script::succeed();
     let text = refused(&place, vec![service("one", &script).subscribe(subscribers![keep_all])]).await;
     says(&text, &["`NATS_URL`", "`NOTE`", "`note`", "help: "]);
 
     jetstream.delete_stream("NOTE").await.expect("the stream is deleted");
-    let overlapping = stream::Config {
-        name: "OTHER".into(),
-        subjects: vec!["note.taken".into()],
-        ..stream::Config::default()
-    };
+    let overlapping =
+        stream::Config { name: "OTHER".into(), subjects: vec!["note.taken".into()], ..stream::Config::default() };
     jetstream.create_stream(overlapping).await.expect("the stream is made");
     let text = refused(&place, vec![service("one", &script).subscribe(subscribers![keep_all])]).await;
     says(&text, &["`NATS_URL`", "`note`", "another name", "help: "]);

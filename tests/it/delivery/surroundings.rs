@@ -68,7 +68,7 @@ pub(crate) use cases;
 pub(crate) struct Surroundings {
     pub(crate) config: Config,
     database: Database,
-    nats: Option<Nats>,
+    pub(crate) nats: Option<Nats>,
     _files: Scratch,
 }
 
@@ -83,11 +83,7 @@ pub(crate) struct Foreign {
 impl Foreign {
     /// A message without headers.
     pub(crate) fn new(subject: &str, payload: impl AsRef<[u8]>) -> Self {
-        Self {
-            subject: subject.to_owned(),
-            headers: Vec::new(),
-            payload: payload.as_ref().to_vec(),
-        }
+        Self { subject: subject.to_owned(), headers: Vec::new(), payload: payload.as_ref().to_vec() }
     }
 
     /// A CloudEvent in binary mode, of the type that its subject says.
@@ -132,31 +128,17 @@ impl Surroundings {
             .with_database_url(url)
             .with_nats_url(nats.as_ref().map(Nats::url))
             .with_service("delivery");
-        Self {
-            config,
-            database,
-            nats,
-            _files: files,
-        }
+        Self { config, database, nats, _files: files }
     }
 
     pub(crate) async fn start(&self, services: impl IntoIterator<Item = Service>) -> Running {
-        shared::start(&self.config, services)
-            .await
-            .expect("the services start")
+        shared::start(&self.config, services).await.expect("the services start")
     }
 
     /// A handle on the database beside that of the services, which they do not close.
     pub(crate) async fn db(&self) -> Db {
-        assert_ne!(
-            self.database,
-            Database::Memory,
-            "a database in memory has one handle"
-        );
-        let db = Db::connect(&self.config.database_url)
-            .await
-            .expect("the database is there")
-            .with_source("elsewhere");
+        assert_ne!(self.database, Database::Memory, "a database in memory has one handle");
+        let db = Db::connect(&self.config.database_url).await.expect("the database is there").with_source("elsewhere");
         db.create_tables(&tables()).await.expect("tables are made");
         db
     }
@@ -168,9 +150,7 @@ impl Surroundings {
     /// A client of the server that knows nothing of this library.
     pub(crate) async fn client(&self) -> async_nats::Client {
         let nats = self.nats.as_ref().expect("these surroundings have NATS");
-        async_nats::connect(nats.url())
-            .await
-            .expect("the server lets us in")
+        async_nats::connect(nats.url()).await.expect("the server lets us in")
     }
 
     /// Puts messages on the bus as another program would, in this order. In-process there is no other
@@ -189,11 +169,7 @@ impl Surroundings {
                 headers.insert(name.as_str(), value.as_str());
             }
             jetstream
-                .publish_with_headers(
-                    message.subject.clone(),
-                    headers,
-                    message.payload.clone().into(),
-                )
+                .publish_with_headers(message.subject.clone(), headers, message.payload.clone().into())
                 .await
                 .expect("the message is sent")
                 .await
@@ -202,11 +178,8 @@ impl Surroundings {
     }
 
     async fn put_into_outbox(&self, db: &Db, message: &Foreign) {
-        let headers: serde_json::Map<String, serde_json::Value> = message
-            .headers
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone().into()))
-            .collect();
+        let headers: serde_json::Map<String, serde_json::Value> =
+            message.headers.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
         let headers = serde_json::Value::Object(headers).to_string();
         let key = message.headers.iter().find(|(name, _)| name == "ce-key");
         let key = key.map(|(_, key)| key.clone());
@@ -273,10 +246,7 @@ pub(crate) async fn unmark_all(db: &Db) {
     const UNMARK: &str = "UPDATE shared_outbox SET published_at = NULL";
     macro_rules! unmark {
         ($pool:expr) => {
-            sqlx::query(UNMARK)
-                .execute($pool.expect("the engine is known"))
-                .await
-                .map(|_| ())
+            sqlx::query(UNMARK).execute($pool.expect("the engine is known")).await.map(|_| ())
         };
     }
     match db.engine() {

@@ -9,9 +9,7 @@ use crate::surroundings::kept;
 use crate::vocabulary::{CopyMade, Note, NoteTaken, taken};
 
 async fn start(script: &Script, subscribers: Vec<shared::service::Subscriber>) -> TestService {
-    TestService::start([service("one", script).subscribe(subscribers)])
-        .await
-        .expect("it starts")
+    TestService::start([service("one", script).subscribe(subscribers)]).await.expect("it starts")
 }
 
 #[tokio::test]

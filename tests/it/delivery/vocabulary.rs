@@ -56,11 +56,7 @@ pub(crate) fn tables() -> [&'static EntityDef; 1] {
 }
 
 pub(crate) fn taken(topic: &str, number: u32) -> NoteTaken {
-    NoteTaken {
-        topic: topic.to_owned(),
-        number,
-        text: None,
-    }
+    NoteTaken { topic: topic.to_owned(), number, text: None }
 }
 
 /// The payload of [`taken`], as another program writes it.

@@ -1,3 +1,5 @@
+// mistakes: 4
+
 use shared::prelude::*;
 
 #[derive(Debug, Clone, Entity)]

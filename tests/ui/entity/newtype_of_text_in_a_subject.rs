@@ -1,3 +1,5 @@
+// mistakes: 2
+
 use shared::prelude::*;
 
 #[derive(Debug, Clone, Serialize, Deserialize, EntityValue)]

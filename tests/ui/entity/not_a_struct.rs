@@ -1,3 +1,5 @@
+// mistakes: 3
+
 use shared::prelude::*;
 
 #[derive(Debug, Clone, Entity)]

@@ -1,3 +1,5 @@
+// mistakes: 7
+
 use shared::prelude::*;
 
 #[derive(Debug, Clone, Entity)]

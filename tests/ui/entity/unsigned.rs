@@ -1,3 +1,5 @@
+// mistakes: 5
+
 use shared::prelude::*;
 
 #[derive(Debug, Clone, Entity)]

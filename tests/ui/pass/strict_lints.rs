@@ -92,6 +92,21 @@ pub async fn dismiss(event: Gone) -> PatientDeregistered {
     ready(event).await
 }
 
+/// What is deprecated is only reported where it is used.
+pub mod old {
+    use shared::prelude::*;
+
+    /// A fax came in.
+    #[deprecated = "there is no fax any more"]
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Event)]
+    #[event(subject = "fax.received", key = number)]
+    pub struct FaxReceived {
+        /// From where.
+        #[validate(length(max = 20))]
+        pub number: String,
+    }
+}
+
 #[test]
 fn what_is_generated_works() {
     assert_eq!(PatientEvent::SUBJECTS, ["patient.{clinic_id}.registered", "patient.deregistered"]);

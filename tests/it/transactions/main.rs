@@ -1,0 +1,15 @@
+//! Transactions: rows and events together or neither, and a clean pool whatever happens.
+//!
+//! Each case runs on SQLite in memory, on a SQLite file and on Postgres.
+
+mod surroundings;
+
+mod after_commit;
+mod dropped;
+mod ending;
+mod failed;
+mod nested;
+mod spawned;
+mod statements;
+mod tables;
+mod waiting;
