@@ -60,7 +60,7 @@
 //!     .await?;
 //! assert_eq!(of_doctor, [cancelled]);
 //! # }
-//! # shared::Result::Ok(()) }).unwrap();
+//! # Ok::<(), shared::Error>(()) }).unwrap();
 //! ```
 
 mod column;
