@@ -256,7 +256,13 @@ pub fn subscribe(attribute: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes an entity of a struct: a table, and what `Repo` needs to read and write it.
 ///
-/// ```ignore
+/// ```
+/// # use shared::prelude::*;
+/// # #[derive(Debug, Clone, PartialEq, Entity)]
+/// # #[entity(table = "patients")]
+/// # pub struct Patient { #[entity(id)] pub id: Uuid }
+/// # #[derive(Debug, Clone, Copy, PartialEq, Eq, EntityEnum)]
+/// # pub enum Status { Booked }
 /// #[derive(Debug, Clone, PartialEq, Entity)]
 /// #[entity(table = "appointments", unique(doctor_id, starts_at), index(patient_id, starts_at))]
 /// pub struct Appointment {
@@ -321,7 +327,8 @@ pub fn derive_entity(input: TokenStream) -> TokenStream {
 /// A variant is stored in `snake_case`, or as `#[entity(rename = "…")]` says. `as_str()` is that text. The enum can be
 /// an ordering key, and a slot of a subject as long as its texts are of letters, digits, `_` and `-`.
 ///
-/// ```ignore
+/// ```
+/// # use shared::prelude::*;
 /// #[derive(Debug, Clone, Copy, PartialEq, Eq, EntityEnum)]
 /// pub enum Status {
 ///     Booked,
@@ -339,7 +346,8 @@ pub fn derive_entity_enum(input: TokenStream) -> TokenStream {
 ///
 /// Converts from and into the inner value. It is an id, an ordering key or a slot of a subject if the inner value is.
 ///
-/// ```ignore
+/// ```
+/// # use shared::prelude::*;
 /// #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EntityValue)]
 /// pub struct PatientId(Uuid);
 /// ```

@@ -181,5 +181,4 @@ async fn a_letter_outlives_its_process(place: Surroundings) {
     assert!(running.replay(parked[0].id).await.expect("it is replayed"));
     assert_eq!(kept(running.db(), "keep").await, [1]);
     running.shutdown().await.expect("it ends in time");
-
 }

@@ -106,9 +106,7 @@ async fn welcome(event: Opened, meta: &Metadata, State(script): State<Script>) -
 
 async fn a_subject_with_a_slot_is_matched_by_a_wildcard(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![welcome])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![welcome])]).await;
     commit(running.db(), [Opened { ward: 7 }, Opened { ward: 8 }]).await;
     settle(&running).await;
     assert_eq!(script.done_of("ward.7.opened"), [7]);
@@ -125,9 +123,7 @@ async fn a_pool_of_one_connection_is_enough(mut place: Surroundings) {
         1 if call.number % 5 == 0 => Err(Error::other("not yet")),
         _ => Ok(()),
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![copy, keep, look])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![copy, keep, look])]).await;
     commit(running.db(), (0..50).map(|number| taken(&format!("topic {number}"), number))).await;
     settle(&running).await;
     let numbers: Vec<i32> = (0..50).collect();
@@ -148,9 +144,7 @@ async fn whoever_waits_for_too_little_time_is_told(place: Surroundings) {
             Ok(())
         }
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![welcome])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![welcome])]).await;
     commit(running.db(), [Opened { ward: 7 }]).await;
     script.begun_soon(1).await;
     let waited = running.settled(Duration::from_millis(50)).await;
@@ -163,11 +157,7 @@ async fn whoever_waits_for_too_little_time_is_told(place: Surroundings) {
 
 async fn two_replicas_handle_each_event_once(place: Surroundings) {
     let script = Script::succeed();
-    let start = async || {
-        place
-            .start([service("one", &script).subscribe(subscribers![copy, look])])
-            .await
-    };
+    let start = async || place.start([service("one", &script).subscribe(subscribers![copy, look])]).await;
     let (one, two) = (start().await, start().await);
     for batch in 0..10 {
         let db = if batch % 2 == 0 { one.db() } else { two.db() };

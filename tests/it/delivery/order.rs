@@ -127,9 +127,7 @@ async fn any_text_is_a_key(place: Surroundings) {
         (1, 1..=3) => Err(Error::other("not yet")),
         _ => Ok(()),
     });
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep_trying])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep_trying])]).await;
     commit(running.db(), (1..=3).flat_map(|number| keys.map(|key| taken(key, number)))).await;
     settle(&running).await;
     for key in keys {
@@ -145,12 +143,8 @@ async fn the_order_outlives_an_outage_of_the_server(mut place: Surroundings) {
     // What was on its way when the server died comes again after that time.
     place.config.ack_wait = std::time::Duration::from_secs(2);
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep_trying])])
-        .await;
-    let events = |numbers: std::ops::Range<u32>| {
-        numbers.flat_map(|number| [taken("a", number), taken("b", number)])
-    };
+    let running = place.start([service("one", &script).subscribe(subscribers![keep_trying])]).await;
+    let events = |numbers: std::ops::Range<u32>| numbers.flat_map(|number| [taken("a", number), taken("b", number)]);
     commit(running.db(), events(0..20)).await;
     script.begun_soon(5).await;
     let nats = place.nats.as_mut().expect("these surroundings have NATS");
@@ -182,9 +176,7 @@ mod late_commits {
     async fn come_in_order(transport: Transport, late: i32) {
         let place = Surroundings::new(Database::Postgres, transport).await;
         let script = Script::succeed();
-        let running = place
-            .start([service("one", &script).subscribe(subscribers![keep_trying])])
-            .await;
+        let running = place.start([service("one", &script).subscribe(subscribers![keep_trying])]).await;
         commit(running.db(), [taken("b", 1)]).await;
         eventually(SOON, async || equal(script.done_of("b"), [1])).await;
 
@@ -210,7 +202,11 @@ mod late_commits {
         let positions: Vec<i64> =
             done.iter().filter(|call| call.topic == "a").filter_map(|call| call.meta.sequence).collect();
         assert_eq!(positions.len(), usize::try_from(late).expect("it is positive") + 1);
-        assert!(positions.is_sorted(), "the last one came as number {:?}", done.iter().position(|call| call.number == 1000));
+        assert!(
+            positions.is_sorted(),
+            "the last one came as number {:?}",
+            done.iter().position(|call| call.number == 1000)
+        );
         no_letters(running.db()).await;
         running.shutdown().await.expect("it ends in time");
     }

@@ -92,9 +92,7 @@ async fn a_returned_event_that_breaks_its_rules_parks_the_message(place: Surroun
 async fn what_is_too_large_is_refused_at_once(mut place: Surroundings) {
     place.config.max_payload = 1024;
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     let large = serde_json::json!("x".repeat(1023));
     let fits = serde_json::json!("x".repeat(1022));
     let refused = running.db().transaction(async |tx| tx.publish_raw("large.one", "large", &large).await);

@@ -42,9 +42,7 @@ async fn the_end_comes_when_nothing_runs(place: Surroundings) {
 
 async fn after_the_end_nothing_is_taken(place: Surroundings) {
     let script = Script::succeed();
-    let running = place
-        .start([service("one", &script).subscribe(subscribers![keep])])
-        .await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     let (db, bus) = (running.db().clone(), running.bus().clone());
     running.shutdown().await.expect("it ends in time");
     let late = db.transaction(async |tx| tx.publish(taken("a", 1)).await).await;

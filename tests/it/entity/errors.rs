@@ -1,0 +1,134 @@
+//! What is refused, and how it is said.
+
+use shared::db::Engine;
+use shared::entity::Filter;
+use shared::error::ErrorKind;
+use shared::validate::Validate as _;
+use shared::{Db, Error};
+use uuid::Uuid;
+
+use crate::engines::{execute, on_every_engine};
+use crate::vocabulary::{
+    Appointment, AppointmentPatch, NewAppointment, NewPatient, NewWard, Patient, PatientId, PatientPatch, Status, Ward,
+    booking, patient,
+};
+
+on_every_engine!(
+    every_broken_rule_is_listed_before_anything_is_written,
+    a_broken_unique_key_names_its_fields,
+    a_missing_referenced_row_is_a_foreign_key_error,
+    a_text_that_is_no_variant_breaks_the_check,
+    no_error_carries_a_value,
+);
+
+async fn every_broken_rule_is_listed_before_anything_is_written(db: Db) {
+    let repo = db.repo::<Appointment>();
+    let patient_id = patient(&db).await;
+    let bad = NewAppointment {
+        duration_minutes: 481,
+        notes: Some("sentinel, and far too long".into()),
+        ..booking(patient_id, 0)
+    };
+    let paths = |error: &Error| match error {
+        Error::Invalid(violations) => violations.iter().map(|violation| violation.path.clone()).collect::<Vec<_>>(),
+        other => panic!("not a validation error: {other}"),
+    };
+    let error = repo.create(bad.clone()).await.unwrap_err();
+    assert_eq!(paths(&error), ["/duration_minutes", "/notes"]);
+    assert!(error.to_string().contains("5 to 480") && !error.to_string().contains("sentinel"), "{error}");
+    assert_eq!(bad.validate().unwrap_err().iter().count(), 2, "a caller can ask beforehand");
+
+    let error = repo.create_many(vec![bad.clone(), booking(patient_id, 1), bad]).await.unwrap_err();
+    assert_eq!(paths(&error), ["/0/duration_minutes", "/0/notes", "/2/duration_minutes", "/2/notes"]);
+    assert_eq!(repo.count().await.unwrap(), 0);
+
+    let created = repo.create(booking(patient_id, 0)).await.unwrap();
+    let patch =
+        || AppointmentPatch::new().duration_minutes(4).status(Status::Cancelled).notes("sentinel, and far too long");
+    for error in [
+        repo.update(&created, patch()).await.unwrap_err(),
+        repo.update_where(Filter::all_rows(), patch()).await.unwrap_err(),
+    ] {
+        assert_eq!(paths(&error), ["/duration_minutes", "/notes"]);
+    }
+    assert_eq!(repo.get(created.id).await.unwrap(), created);
+    let cleared = repo.update(&created, AppointmentPatch::new().notes(None)).await.unwrap();
+    assert_eq!(cleared.notes, None, "a rule has nothing to say about what is not there");
+    // the rule of an id that is given
+    let error = db.repo::<Ward>().create(NewWard { code: "".into(), part_of: None, beds: 1 }).await.unwrap_err();
+    assert_eq!(paths(&error), ["/code"]);
+}
+
+async fn a_broken_unique_key_names_its_fields(db: Db) {
+    let repo = db.repo::<Appointment>();
+    let patient_id = patient(&db).await;
+    repo.create(booking(patient_id, 0)).await.unwrap();
+    let other = repo.create(booking(patient_id, 1)).await.unwrap();
+    let start = booking(patient_id, 0).starts_at;
+    for error in [
+        repo.create(booking(patient_id, 0)).await.unwrap_err(),
+        repo.create_many(vec![booking(patient_id, 2), booking(patient_id, 0)]).await.unwrap_err(),
+        repo.update(&other, AppointmentPatch::new().starts_at(start)).await.unwrap_err(),
+        repo.update_where(Appointment::ID.eq(other.id), AppointmentPatch::new().starts_at(start)).await.unwrap_err(),
+    ] {
+        assert!(
+            matches!(&error, Error::Unique { entity, fields } if entity == "Appointment" && fields == &["doctor_id", "starts_at"]),
+            "{error:?}"
+        );
+    }
+    let found = repo.find_by(Appointment::by_doctor_id_and_starts_at(Uuid::from_u128(7), start)).await.unwrap();
+    assert_eq!(found.map(|found| found.starts_at), Some(start));
+    assert_eq!(repo.find_by(Appointment::by_doctor_id_and_starts_at(Uuid::nil(), start)).await.unwrap(), None);
+}
+
+async fn a_missing_referenced_row_is_a_foreign_key_error(db: Db) {
+    let repo = db.repo::<Appointment>();
+    let error = repo.create(booking(PatientId(Uuid::nil()), 0)).await.unwrap_err();
+    let Error::ForeignKey { entity, fields } = &error else { panic!("{error:?}") };
+    assert_eq!(entity, "Appointment");
+    if db.engine() == Engine::Postgres {
+        assert_eq!(fields, &["patient_id"]);
+    }
+    let patient_id = patient(&db).await;
+    repo.create(booking(patient_id, 0)).await.unwrap();
+    let referenced = db.repo::<Patient>().delete_by_id(patient_id).await.unwrap_err();
+    assert_eq!(referenced.kind(), ErrorKind::ForeignKey, "{referenced:?}");
+
+    let wards = db.repo::<Ward>();
+    wards.create(NewWard { code: "house".into(), part_of: None, beds: 0 }).await.unwrap();
+    wards.create(NewWard { code: "icu".into(), part_of: Some("house".into()), beds: 4 }).await.unwrap();
+    let orphan =
+        wards.create(NewWard { code: "er".into(), part_of: Some("nowhere".into()), beds: 4 }).await.unwrap_err();
+    assert_eq!(orphan.kind(), ErrorKind::ForeignKey, "{orphan:?}");
+}
+
+async fn a_text_that_is_no_variant_breaks_the_check(db: Db) {
+    let patient_id = patient(&db).await;
+    let created = db.repo::<Appointment>().create(booking(patient_id, 0)).await.unwrap();
+    assert_eq!(Status::Over.as_str(), "it's over");
+    let over = db.repo::<Appointment>().update(&created, AppointmentPatch::new().status(Status::Over)).await.unwrap();
+    assert_eq!(over.status, Status::Over);
+    let result = execute(&db, "UPDATE appointments SET status = 'sentinel'").await;
+    let error = result.unwrap_err().to_string();
+    assert!(error.contains("appointments_status_check"), "{error}");
+}
+
+async fn no_error_carries_a_value(db: Db) {
+    let patients = db.repo::<Patient>();
+    let secret = NewPatient { mrn: "sentinel-mrn".into(), name: "sentinel-name".into() };
+    let created = patients.create(secret.clone()).await.unwrap();
+    let unique = patients.create(secret.clone()).await.unwrap_err();
+    assert_eq!(unique.kind(), ErrorKind::Unique);
+    let wards = db.repo::<Ward>();
+    let ward = NewWard { code: "sentinel-code".into(), part_of: Some("sentinel-house".into()), beds: 1 };
+    let foreign = wards.create(ward).await.unwrap_err();
+    let notes = NewAppointment { notes: Some("sentinel".repeat(9).as_str().into()), ..booking(created.id, 0) };
+    let invalid = db.repo::<Appointment>().create(notes).await.unwrap_err();
+    for error in [unique, foreign, invalid] {
+        let text = format!("{error} {error:?} {}", error.report());
+        assert!(!text.contains("sentinel"), "{text}");
+    }
+    let shown = format!("{secret:?} {created:?} {:?}", PatientPatch::new().name("sentinel-name"));
+    assert!(!shown.contains("sentinel"), "{shown}");
+    assert!(format!("{:?}", patients.query().filter(Patient::MRN.eq("sentinel"))).contains("mrn = ‹value›"));
+}

@@ -1,0 +1,11 @@
+//! Entities and their repositories: one suite, run on a SQLite file, on SQLite in memory and on Postgres.
+
+mod engines;
+mod vocabulary;
+
+mod deletion;
+mod errors;
+mod queries;
+mod tables;
+mod values;
+mod writes;
