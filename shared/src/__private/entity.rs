@@ -5,7 +5,7 @@ pub use uuid::Uuid;
 use super::message::Message;
 pub use crate::db::{Args, Names, Row};
 pub use crate::entity::role::{DeletedAt, Version, WrittenAt};
-use crate::entity::value::{bind_text, bind_texts};
+use crate::entity::scalar::{bind_text, bind_texts};
 pub use crate::entity::{
     Assignments, Column, ColumnDef, ColumnType, Comparable, Entity, EntityDef, EntityId, EntityPatch, EntityValue,
     Filter, Insert, IntoValue, KeyDef, MadeId, NewEntity, Newtype, ReferenceDef, Roles, Statements,

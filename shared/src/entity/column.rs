@@ -4,7 +4,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::filter::{Comparison, Filter, Node, Pattern};
+use super::filter::{Comparison, Filter, Node};
+use super::pattern::Pattern;
 use super::value::{Comparable, EntityValue, Searchable};
 use crate::phi::Phi;
 

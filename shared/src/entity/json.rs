@@ -74,7 +74,7 @@ fn encode(value: &impl Serialize, args: &mut Args) -> String {
     match serde_json::to_string(value) {
         Ok(text) => {
             if has_nul(&text) {
-                args.fail(super::value::NUL);
+                args.fail(super::scalar::NUL);
             }
             text
         }

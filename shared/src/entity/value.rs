@@ -2,9 +2,6 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, SecondsFormat, Timelike, Utc};
-use uuid::Uuid;
-
 use super::def::{ColumnType, Shape};
 use crate::db::dialect::{PgBind, unreadable};
 use crate::db::{Args, Engine, Row};
@@ -135,214 +132,12 @@ pub trait Comparable: EntityValue {}
 pub trait Searchable: Comparable {}
 
 /// Adds an array argument on Postgres. The closure is not called on SQLite.
-fn bind_pg_array<'q, T: PgBind<'q>>(args: &mut Args, make: impl FnOnce() -> T) {
+pub(super) fn bind_pg_array<'q, T: PgBind<'q>>(args: &mut Args, make: impl FnOnce() -> T) {
     if args.engine() == Engine::Sqlite {
         args.fail("an array was bound for SQLite, which has no arrays");
     }
     args.add_split(make, || None::<i64>);
 }
-
-macro_rules! native {
-    ($($rust:ty => $column:ident),* $(,)?) => {$(
-        impl EntityValue for $rust {
-            const TYPE: ColumnType = ColumnType::$column;
-
-            fn bind_option(value: Option<&Self>, args: &mut Args) {
-                args.add(value.copied());
-            }
-
-            fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args) {
-                bind_pg_array(args, || values.map(Option::<&Self>::copied).collect::<Vec<_>>());
-            }
-
-            fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
-                row.get(index)
-            }
-        }
-        impl Comparable for $rust {}
-    )*};
-}
-native!(Uuid => Uuid, i16 => SmallInt, i32 => Integer, i64 => BigInt, bool => Boolean);
-
-/// SQLite stores `NaN` as NULL, so it is refused everywhere.
-fn number(value: Option<&f64>, args: &mut Args) -> Option<f64> {
-    if value.is_some_and(|value| value.is_nan()) {
-        args.fail("a number is `NaN`, which SQLite cannot store; use `Option` for a missing number");
-    }
-    value.copied()
-}
-
-impl EntityValue for f64 {
-    const TYPE: ColumnType = ColumnType::Double;
-
-    fn bind_option(value: Option<&Self>, args: &mut Args) {
-        let value = number(value, args);
-        args.add(value);
-    }
-
-    fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args) {
-        let values: Vec<Option<f64>> = values.map(|value| number(value, args)).collect();
-        bind_pg_array(args, || values);
-    }
-
-    fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
-        row.get(index)
-    }
-}
-impl Comparable for f64 {}
-
-const YEARS: &str = "a date is outside of the years 0 to 9999, whose text sorts";
-
-fn is_writable(date: impl Datelike) -> bool {
-    (0..=9999).contains(&date.year())
-}
-
-/// Whole microseconds. Postgres would round towards the year 2000, and it counts a leap second as the next one.
-fn instant(value: Option<&DateTime<Utc>>, args: &mut Args) -> Option<DateTime<Utc>> {
-    let value = value.map(|value| value.stored());
-    if value.is_some_and(|value| !is_writable(value)) {
-        args.fail(YEARS);
-    }
-    value
-}
-
-impl EntityValue for DateTime<Utc> {
-    const TYPE: ColumnType = ColumnType::Timestamp;
-
-    fn bind_option(value: Option<&Self>, args: &mut Args) {
-        let value = instant(value, args);
-        // `+00:00`, as sqlx writes it, and always six digits: then the texts sort like the times
-        args.add_split(|| value, || value.map(|value| value.to_rfc3339_opts(SecondsFormat::Micros, false)));
-    }
-
-    fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args) {
-        let values: Vec<Option<Self>> = values.map(|value| instant(value, args)).collect();
-        bind_pg_array(args, || values);
-    }
-
-    fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
-        row.get_split(index, Some, |text: String| {
-            DateTime::parse_from_rfc3339(&text).ok().map(|time| time.with_timezone(&Utc))
-        })
-    }
-
-    fn stored(self) -> Self {
-        // every chrono time fits: it has at most 263,000 years, an i64 of microseconds 292,000
-        DateTime::from_timestamp_micros(self.timestamp_micros()).unwrap_or(self)
-    }
-}
-impl Comparable for DateTime<Utc> {}
-
-fn day(value: Option<&NaiveDate>, args: &mut Args) -> Option<NaiveDate> {
-    if value.is_some_and(|value| !is_writable(*value)) {
-        args.fail(YEARS);
-    }
-    value.copied()
-}
-
-impl EntityValue for NaiveDate {
-    const TYPE: ColumnType = ColumnType::Date;
-
-    fn bind_option(value: Option<&Self>, args: &mut Args) {
-        let value = day(value, args);
-        args.add_split(|| value, || value.map(|value| value.to_string()));
-    }
-
-    fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args) {
-        let values: Vec<Option<Self>> = values.map(|value| day(value, args)).collect();
-        bind_pg_array(args, || values);
-    }
-
-    fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
-        row.get_split(index, Some, |text: String| text.parse().ok())
-    }
-}
-impl Comparable for NaiveDate {}
-
-fn time_of_day(value: Option<&NaiveTime>, args: &mut Args) -> Option<NaiveTime> {
-    let value = value.map(|value| value.stored());
-    if value.is_some_and(|value| value.nanosecond() >= 1_000_000_000) {
-        args.fail("a time of day is a leap second, which Postgres cannot store");
-    }
-    value
-}
-
-impl EntityValue for NaiveTime {
-    const TYPE: ColumnType = ColumnType::Time;
-
-    fn bind_option(value: Option<&Self>, args: &mut Args) {
-        let value = time_of_day(value, args);
-        args.add_split(|| value, || value.map(|value| value.format("%H:%M:%S%.6f").to_string()));
-    }
-
-    fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args) {
-        let values: Vec<Option<Self>> = values.map(|value| time_of_day(value, args)).collect();
-        bind_pg_array(args, || values);
-    }
-
-    fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
-        row.get_split(index, Some, |text: String| text.parse().ok())
-    }
-
-    fn stored(self) -> Self {
-        self.with_nanosecond(self.nanosecond() / 1_000 * 1_000).unwrap_or(self)
-    }
-}
-impl Comparable for NaiveTime {}
-
-/// Binds a text or NULL.
-pub(crate) fn bind_text(value: Option<&str>, args: &mut Args) {
-    match value {
-        Some(text) => args.add_text(text),
-        None => args.add(None::<String>),
-    }
-}
-
-/// Binds texts as one array.
-pub(crate) fn bind_texts<'a>(values: impl Iterator<Item = Option<&'a str>>, args: &mut Args) {
-    let values: Vec<Option<&str>> = values.collect();
-    if values.iter().flatten().any(|text| text.contains('\0')) {
-        args.fail(NUL);
-    }
-    bind_pg_array(args, || values);
-}
-
-pub(super) const NUL: &str = "a text contains the character U+0000, which Postgres cannot store; remove it";
-
-impl EntityValue for String {
-    const TYPE: ColumnType = ColumnType::Text;
-
-    fn bind_option(value: Option<&Self>, args: &mut Args) {
-        bind_text(value.map(Self::as_str), args);
-    }
-
-    fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args) {
-        bind_texts(values.map(|value| value.map(Self::as_str)), args);
-    }
-
-    fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
-        row.get(index)
-    }
-}
-impl Comparable for String {}
-impl Searchable for String {}
-
-impl EntityValue for Vec<u8> {
-    const TYPE: ColumnType = ColumnType::Bytes;
-
-    fn bind_option(value: Option<&Self>, args: &mut Args) {
-        args.add_split(|| value.map(Self::as_slice), || value.cloned());
-    }
-
-    fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args) {
-        bind_pg_array(args, || values.map(|value| value.map(Self::as_slice)).collect::<Vec<_>>());
-    }
-
-    fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
-        row.get(index)
-    }
-}
-impl Comparable for Vec<u8> {}
 
 impl<T: EntityValue> EntityValue for Option<T> {
     const TYPE: ColumnType = T::TYPE;
@@ -404,18 +199,10 @@ impl<T: Searchable> Searchable for Phi<T> {}
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    #[cfg(feature = "sqlite")]
+    use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
-    #[test]
-    fn a_stored_time_has_whole_microseconds_and_no_leap_second() {
-        let time = DateTime::parse_from_rfc3339("1969-12-31T23:59:59.123456789Z").unwrap().with_timezone(&Utc);
-        assert_eq!(time.stored().to_rfc3339(), "1969-12-31T23:59:59.123456+00:00");
-        let leap = DateTime::parse_from_rfc3339("2016-12-31T23:59:60.5Z").unwrap().with_timezone(&Utc);
-        assert_eq!(leap.stored().to_rfc3339(), "2017-01-01T00:00:00.500+00:00");
-        for extreme in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
-            assert_eq!(extreme.stored().timestamp(), extreme.timestamp());
-        }
-    }
+    use super::*;
 
     #[test]
     fn wrappers_keep_the_shape_of_what_they_wrap() {

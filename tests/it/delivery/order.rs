@@ -1,11 +1,15 @@
 //! The order of the events of a key.
 
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::pull;
 use futures_util::TryStreamExt as _;
 use shared::prelude::*;
+use tests::{Proxy, equal, eventually};
 
 use crate::handlers::{keep_trying, service};
 use crate::script::Script;
-use crate::surroundings::{Foreign, Surroundings, cases, commit, kept, no_letters, settle};
+use crate::surroundings::{Foreign, SOON, Surroundings, cases, commit, kept, no_letters, settle};
 use crate::vocabulary::{taken, taken_json};
 
 cases! {
@@ -16,7 +20,10 @@ cases! {
         any_text_is_a_key,
     ],
     lasting: [],
-    on_nats: [the_order_outlives_an_outage_of_the_server],
+    on_nats: [
+        the_order_outlives_an_outage_of_the_server,
+        messages_lost_on_the_way_keep_their_place,
+    ],
 }
 
 async fn a_retried_head_holds_back_its_own_key_only(place: Surroundings) {
@@ -141,7 +148,7 @@ async fn any_text_is_a_key(place: Surroundings) {
 
 async fn the_order_outlives_an_outage_of_the_server(mut place: Surroundings) {
     // What was on its way when the server died comes again after that time.
-    place.config.ack_wait = std::time::Duration::from_secs(2);
+    place.config.ack_wait = Duration::from_secs(2);
     let script = Script::succeed();
     let running = place.start([service("one", &script).subscribe(subscribers![keep_trying])]).await;
     let events = |numbers: std::ops::Range<u32>| numbers.flat_map(|number| [taken("a", number), taken("b", number)]);
@@ -162,15 +169,50 @@ async fn the_order_outlives_an_outage_of_the_server(mut place: Surroundings) {
     running.shutdown().await.expect("it ends in time");
 }
 
+async fn messages_lost_on_the_way_keep_their_place(mut place: Surroundings) {
+    // Longer than the client needs to notice that it hears nothing any more.
+    place.config.ack_wait = Duration::from_secs(12);
+    let nats = place.nats.as_ref().expect("these surroundings have NATS");
+    let proxy = Proxy::start(nats.address()).await;
+    place.config.nats_url = Some(proxy.url(&nats.url()));
+    let script = Script::succeed();
+    let running = place.start([service("one", &script).subscribe(subscribers![keep_trying])]).await;
+    commit(running.db(), [taken("a", 0)]).await;
+    settle(&running).await;
+
+    let messages = |numbers: std::ops::Range<u32>| -> Vec<Foreign> {
+        let message = |number| Foreign::event("note.taken", taken_json("a", number)).key("a");
+        numbers.map(message).collect()
+    };
+    proxy.blackhole();
+    place.put(&running, &messages(1..6)).await;
+    let jetstream = async_nats::jetstream::new(place.client().await);
+    eventually(SOON, async || {
+        let stream = jetstream.get_stream("NOTE").await.map_err(|error| error.to_string())?;
+        let consumer = stream.get_consumer::<pull::Config>("one_keep_trying").await;
+        let consumer = consumer.map_err(|error| error.to_string())?;
+        equal(consumer.cached_info().num_ack_pending, 5)
+    })
+    .await;
+    // The server has delivered them, and nobody has received them.
+    proxy.cut();
+    proxy.heal();
+    place.put(&running, &messages(6..11)).await;
+    settle(&running).await;
+
+    assert_eq!(script.done_of("a"), (0..11).collect::<Vec<u32>>());
+    assert_eq!(kept(running.db(), "keep_trying").await.len(), 11);
+    running.shutdown().await.expect("it ends in time");
+}
+
 /// Numbers are given out before they are committed: what the relay sees last may have the lower ones.
 #[cfg(feature = "postgres")]
 mod late_commits {
     use sqlx::{Connection as _, PgConnection};
-    use tests::{equal, eventually};
     use tokio::time::timeout;
 
     use super::*;
-    use crate::surroundings::{CASE, Database, SOON, Transport};
+    use crate::surroundings::{CASE, Database, Transport};
 
     /// Takes positions in the outbox for that many events of the key `a`, commits others, then the first ones.
     async fn come_in_order(transport: Transport, late: i32) {

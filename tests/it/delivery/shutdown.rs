@@ -25,6 +25,7 @@ cases! {
     on_nats: [
         waiting_messages_are_given_back_at_once,
         what_the_last_handlers_publish_leaves_the_outbox,
+        the_end_comes_without_the_server,
     ],
 }
 
@@ -235,4 +236,36 @@ async fn what_the_last_handlers_publish_leaves_the_outbox(place: Surroundings) {
     assert_eq!(db.outbox().pending().await.expect("it can be read"), 0);
     let published = db.outbox().published_by_subject().await;
     assert_eq!(published.expect("it can be read")["copy.made"], 2);
+}
+
+async fn the_end_comes_without_the_server(mut place: Surroundings) {
+    place.config.shutdown_timeout = Duration::from_millis(100);
+    place.config.ack_wait = Duration::from_secs(1);
+    let gate = Gate::closed();
+    let door = gate.clone();
+    let script = Script::new(move |_| {
+        let door = door.clone();
+        async move {
+            door.pass().await;
+            Ok(())
+        }
+    });
+    let running = place.start([service("one", &script).subscribe(subscribers![keep_two])]).await;
+    commit(running.db(), (0..100).map(|number| taken("a", number))).await;
+    script.begun_soon(1).await;
+    place.nats.as_mut().expect("these surroundings have NATS").kill();
+    // Until the client takes nothing more: what is said to the server now waits for its return.
+    let client = running.bus().nats().expect("it is NATS").clone();
+    while timeout(Duration::from_millis(500), client.publish("note.other", "".into())).await.is_ok() {}
+
+    let ended = timeout(SOON, running.shutdown()).await.expect("it ends");
+    assert!(matches!(ended, Err(Error::Timeout { .. })), "{ended:?}");
+    assert!(kept(&place.db().await, "keep_two").await.is_empty());
+    gate.open();
+
+    place.nats.as_mut().expect("these surroundings have NATS").restart().await;
+    let running = place.start([service("one", &script).subscribe(subscribers![keep_two])]).await;
+    settle(&running).await;
+    assert_eq!(script.done_of("a"), (0..100).collect::<Vec<u32>>());
+    running.shutdown().await.expect("it ends in time");
 }

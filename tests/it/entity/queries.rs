@@ -6,7 +6,9 @@ use shared::error::ErrorKind;
 use uuid::Uuid;
 
 use crate::engines::on_every_engine;
-use crate::vocabulary::{Appointment, Everything, NewEverything, NewWard, Status, Ward, WardPatch, booking, patient};
+use crate::vocabulary::{
+    Appointment, Everything, NewEverything, NewWard, Status, Ward, WardPatch, booking, everything, patient,
+};
 
 on_every_engine!(
     filters_find_what_rust_would,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::engines::on_every_engine;
 use crate::vocabulary::{
-    Appointment, AppointmentPatch, NewAppointment, NewWard, Status, Ward, WardPatch, at, booking, patient,
+    Appointment, AppointmentPatch, NewAppointment, NewWard, Status, Ward, WardPatch, booking, patient,
 };
 
 on_every_engine!(
