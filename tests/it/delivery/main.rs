@@ -23,5 +23,6 @@ mod script;
 mod shutdown;
 mod slow;
 mod starting;
+#[cfg(feature = "sqlite")]
 mod testing;
 mod vocabulary;
