@@ -4,7 +4,9 @@ use shared::db::Engine;
 use shared::entity::Entity as _;
 use shared::{Db, entities};
 
-use crate::engines::{file_in, on_every_engine};
+#[cfg(feature = "sqlite")]
+use crate::engines::file_in;
+use crate::engines::on_every_engine;
 use crate::vocabulary::{Appointment, Everything, Patient, Ward, patient};
 
 on_every_engine!(tables_are_created_once_by_many,);
