@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-pub(crate) use self::subscription::{Delivery, Route, Subscription};
+pub(crate) use self::subscription::{Delivery, Route, Subscription, give_back};
 use crate::config::Config;
 use crate::context::{Context, Id};
 use crate::error::{Error, Result};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_nats::jetstream;
 use async_nats::jetstream::context::PublishErrorKind;
 
-pub(crate) use self::pull::{ConsumerProbe, Pullers};
+pub(crate) use self::pull::{ConsumerProbe, Held, Pullers};
 use super::subscription::{Control, Route, Subscription};
 use super::{Ack, Acked, unavailable};
 use crate::config::Config;

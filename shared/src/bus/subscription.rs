@@ -75,11 +75,21 @@ impl Subscription {
             #[cfg(feature = "nats")]
             Control::Nats(pullers) => {
                 // the channel ends with the last puller, and none of them waits for room in it
+                let mut heard = true;
                 while let Some(mut delivery) = self.receiver.recv().await {
-                    delivery.acker.nak(Duration::ZERO).await;
+                    heard = heard && delivery.acker.nak().await;
                 }
                 pullers.join().await;
             }
+        }
+    }
+}
+
+/// Gives messages back at once, in this order. When the client does not take it, they come again after `ack_wait`.
+pub(crate) async fn give_back(deliveries: impl Iterator<Item = Delivery>) {
+    for mut delivery in deliveries {
+        if !delivery.acker.nak().await {
+            return;
         }
     }
 }
@@ -120,53 +130,64 @@ pub(crate) struct Delivery {
 pub(crate) enum Acker {
     Local(Option<tokio::sync::oneshot::Sender<()>>),
     #[cfg(feature = "nats")]
-    Nats(async_nats::jetstream::message::Acker),
+    Nats {
+        acker: async_nats::jetstream::message::Acker,
+        /// Says that this process holds the message.
+        _held: super::nats::Held,
+    },
 }
 
+/// How long the client may take to take an acknowledgement. Without a connection it takes them until its buffer is
+/// full; nothing waits for the connection here, least of all the end of the process.
+#[cfg(feature = "nats")]
+const SAY: Duration = Duration::from_millis(100);
+
+/// Each returns whether the client took it. When it did not, it will not take the next one either.
 impl Acker {
     /// The message is done with.
-    pub(crate) async fn ack(&mut self) {
+    pub(crate) async fn ack(&mut self) -> bool {
         match self {
             Self::Local(sender) => {
                 // nobody waits any more: the relay has stopped and the row stays unpublished
                 let _gone = sender.take().map(|sender| sender.send(()));
+                true
             }
             #[cfg(feature = "nats")]
-            Self::Nats(acker) => note(acker.ack().await),
+            Self::Nats { acker, .. } => say(acker, async_nats::jetstream::AckKind::Ack).await,
         }
     }
 
-    /// The message shall come again after `delay`, to whoever is there.
-    pub(crate) async fn nak(&mut self, delay: Duration) {
+    /// The message shall come again at once, to whoever is there.
+    pub(crate) async fn nak(&mut self) -> bool {
         match self {
-            Self::Local(sender) => drop(sender.take()),
-            #[cfg(feature = "nats")]
-            Self::Nats(acker) => {
-                let delay = (!delay.is_zero()).then_some(delay);
-                note(acker.ack_with(async_nats::jetstream::AckKind::Nak(delay)).await);
+            Self::Local(sender) => {
+                drop(sender.take());
+                true
             }
+            #[cfg(feature = "nats")]
+            Self::Nats { acker, .. } => say(acker, async_nats::jetstream::AckKind::Nak(None)).await,
         }
-        #[cfg(not(feature = "nats"))]
-        let _ = delay;
     }
 
     /// The message is being worked on; the server shall wait on.
     #[allow(clippy::unused_async)] // only NATS has something to await
-    pub(crate) async fn in_progress(&self) {
+    pub(crate) async fn in_progress(&self) -> bool {
         match self {
-            Self::Local(_) => {}
+            Self::Local(_) => true,
             #[cfg(feature = "nats")]
-            Self::Nats(acker) => note(acker.ack_with(async_nats::jetstream::AckKind::Progress).await),
+            Self::Nats { acker, .. } => say(acker, async_nats::jetstream::AckKind::Progress).await,
         }
     }
 }
 
-/// An ack that does not reach the server is no loss: the message comes again and the inbox knows it.
+/// What does not reach the server is no loss: the message comes again and the inbox knows it.
 #[cfg(feature = "nats")]
-fn note(result: Result<(), async_nats::Error>) {
-    if result.is_err() {
+async fn say(acker: &async_nats::jetstream::message::Acker, what: async_nats::jetstream::AckKind) -> bool {
+    let said = matches!(tokio::time::timeout(SAY, acker.ack_with(what)).await, Ok(Ok(())));
+    if !said {
         tracing::debug!("an acknowledgement could not be sent; the message will be delivered again");
     }
+    said
 }
 
 /// A place for each message that may be held at once.

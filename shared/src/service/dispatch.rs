@@ -140,7 +140,7 @@ impl Dispatcher {
         match verdict {
             Verdict::Done | Verdict::Gone => {
                 if let Some(mut held) = state.queue.pop_front() {
-                    held.delivery.acker.ack().await;
+                    let _comes_again_if_not = held.delivery.acker.ack().await;
                     drop(held.delivery.permit);
                 }
                 if state.queue.is_empty() {
@@ -162,7 +162,9 @@ impl Dispatcher {
     async fn keep_alive(&self) {
         for state in self.lanes.values() {
             for held in &state.queue {
-                held.delivery.acker.in_progress().await;
+                if !held.delivery.acker.in_progress().await {
+                    return;
+                }
             }
         }
     }
@@ -187,7 +189,10 @@ impl Dispatcher {
                     // the next of the key must not start any more
                     self.give_back_waiting().await;
                 }
-                Some(mut delivery) = source.next() => delivery.acker.nak(Duration::ZERO).await,
+                Some(delivery) = source.next() => {
+                    self.arrived(delivery);
+                    self.give_back_waiting().await;
+                }
                 _ = heartbeat.tick() => self.keep_alive().await,
             }
         }
@@ -195,11 +200,8 @@ impl Dispatcher {
         // a handler's transaction rolls back when its future is dropped
         self.running.shutdown().await;
         source.give_back().await;
-        for state in self.lanes.values_mut() {
-            for held in &mut state.queue {
-                held.delivery.acker.nak(Duration::ZERO).await;
-            }
-        }
+        let left = self.lanes.into_values().flat_map(|state| state.queue);
+        bus::give_back(left.map(|held| held.delivery)).await;
         if unfinished > 0 {
             tracing::warn!(
                 subscription = %self.subscription.durable,
@@ -216,14 +218,7 @@ impl Dispatcher {
         self.ready.clear();
         self.retries.clear();
         let running: std::collections::HashSet<Lane> = self.under_way.values().cloned().collect();
-        for (lane, state) in &mut self.lanes {
-            if running.contains(lane) {
-                continue;
-            }
-            while let Some(mut held) = state.queue.pop_front() {
-                held.delivery.acker.nak(Duration::ZERO).await;
-            }
-        }
-        self.lanes.retain(|_, state| !state.queue.is_empty());
+        let waiting = self.lanes.extract_if(|lane, _| !running.contains(lane)).flat_map(|(_, state)| state.queue);
+        bus::give_back(waiting.map(|held| held.delivery)).await;
     }
 }

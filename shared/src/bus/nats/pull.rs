@@ -1,6 +1,8 @@
 //! Pulling messages: one task per consumer, which asks for no more than there are free places.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream::Message;
@@ -9,10 +11,11 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::super::Position;
-use super::super::subscription::{Acker, Capacity, Delivery, Route};
+use super::super::subscription::{Acker, Capacity, Delivery, Route, give_back};
 use super::unavailable;
 use crate::error::Result;
 use crate::event::subject::covers;
@@ -20,6 +23,9 @@ use crate::event::{Delivered, Headers};
 
 /// How long the server holds a request for messages open.
 const EXPIRES: Duration = Duration::from_secs(5);
+
+/// How much later than that its answer may be. After it the request is taken for lost, with a connection, say.
+const LATE: Duration = Duration::from_secs(2);
 
 /// The most messages asked for at once.
 const BATCH: usize = 256;
@@ -79,6 +85,7 @@ impl Pullers {
                 capacity: capacity.clone(),
                 ack_wait,
                 stop: stop.clone(),
+                held: HeldSet::default(),
             };
             tasks.spawn(puller.run());
         }
@@ -99,6 +106,45 @@ impl Pullers {
     }
 }
 
+/// The positions in the stream of the messages that this process holds; one may be there twice, delivered again.
+#[derive(Clone, Default)]
+struct HeldSet {
+    copies: Arc<Mutex<HashMap<u64, usize>>>,
+}
+
+impl HeldSet {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, usize>> {
+        // each change is one call of the map's
+        self.copies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn insert(&self, sequence: u64) -> Held {
+        *self.lock().entry(sequence).or_default() += 1;
+        Held { set: self.clone(), sequence }
+    }
+}
+
+/// A message that this process holds, until this is dropped.
+pub(crate) struct Held {
+    set: HeldSet,
+    sequence: u64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut copies) = self.set.lock().entry(self.sequence) {
+            *copies.get_mut() -= 1;
+            if *copies.get() == 0 {
+                copies.remove();
+            }
+        }
+    }
+}
+
 struct Puller {
     consumer: Consumer<pull::Config>,
     durable: String,
@@ -106,6 +152,8 @@ struct Puller {
     capacity: Capacity,
     ack_wait: Duration,
     stop: CancellationToken,
+    /// What this process holds of the consumer's messages.
+    held: HeldSet,
 }
 
 impl Puller {
@@ -126,6 +174,10 @@ impl Puller {
                         () = self.stop.cancelled() => return,
                         () = tokio::time::sleep(pause) => {}
                     }
+                    // what was on its way is lost and comes again, later than newer messages
+                    if !self.take_over().await {
+                        return;
+                    }
                 }
             }
         }
@@ -133,18 +185,21 @@ impl Puller {
 
     /// Fetches one batch, a place for each message.
     async fn pull(&self, permits: Vec<OwnedSemaphorePermit>) -> Result<(), &'static str> {
-        let mut messages = self.request(permits.len()).await?;
+        let Some(mut messages) = self.request(permits.len(), EXPIRES).await? else { return Ok(()) };
+        let late = tokio::time::sleep(EXPIRES + LATE);
+        tokio::pin!(late);
         for permit in permits {
             let message = tokio::select! {
                 () = self.stop.cancelled() => {
-                    give_back(messages).await;
+                    self.give_back(messages).await;
                     return Ok(());
                 }
                 message = messages.next() => message,
+                () = &mut late => return Err("the server does not answer"),
             };
             let Some(message) = message else { return Ok(()) };
             let message = message.map_err(|_| "the server stopped the delivery")?;
-            let Some((_, mut delivery)) = delivery(message) else { continue };
+            let Some((_, mut delivery)) = self.delivery(message) else { continue };
             delivery.permit = Some(permit);
             if self.sender.send(delivery).await.is_err() {
                 return Ok(());
@@ -153,33 +208,35 @@ impl Puller {
         Ok(())
     }
 
-    async fn request(&self, most: usize) -> Result<pull::Batch, &'static str> {
-        self.consumer
-            .batch()
-            .max_messages(most)
-            .expires(EXPIRES)
-            .heartbeat(EXPIRES / 2)
-            .messages()
-            .await
-            .map_err(|_| "the request could not be sent")
+    /// Asks for messages; `None` when stopped.
+    ///
+    /// Without the client's heartbeats: in async-nats 0.51 a batch that has received one is not woken by the next
+    /// message any more (`Batch::poll_next` returns `Pending` without having registered the waker).
+    async fn request(&self, most: usize, expires: Duration) -> Result<Option<pull::Batch>, &'static str> {
+        let request = self.consumer.batch().max_messages(most).expires(expires).messages();
+        tokio::select! {
+            biased;
+            batch = request => batch.map(Some).map_err(|_| "the request could not be sent"),
+            // without a connection the client takes requests until its buffer is full
+            () = self.stop.cancelled() => Ok(None),
+        }
     }
 
-    /// Waits until nothing is outstanding with a process that was here before.
+    /// Waits until nothing is outstanding with a process that was here before, or lost on its way.
     ///
-    /// What a dead process had fetched comes again only after `ack_wait`, while newer messages are delivered at
-    /// once. Handling those first would break the order per key. So at the start everything that arrives is
-    /// held until nobody else holds anything, and then let through in the order of the stream. Returns whether
-    /// to go on.
+    /// What a dead process or a dead connection had fetched comes again only after `ack_wait`, while newer messages
+    /// are delivered at once. Handling those first would break the order per key. So everything that arrives is held
+    /// until nobody else holds anything, and then let through in the order of the stream. Returns whether to go on.
     async fn take_over(&self) -> bool {
         let mut held: BTreeMap<u64, Delivery> = BTreeMap::new();
         let go_on = self.hold(&mut held).await;
-        for mut delivery in held.into_values() {
-            if go_on {
+        if go_on {
+            for delivery in held.into_values() {
                 // the receiver goes away only when nobody handles anything any more
                 let _gone = self.sender.send(delivery).await;
-            } else {
-                delivery.acker.nak(Duration::ZERO).await;
             }
+        } else {
+            give_back(held.into_values()).await;
         }
         go_on
     }
@@ -189,95 +246,93 @@ impl Puller {
         let mut consumer = self.consumer.clone();
         let mut said = false;
         // by then a dead process's messages have come again; what is still outstanding is with a living one
-        let deadline = tokio::time::Instant::now() + self.ack_wait * 2 + Duration::from_secs(1);
+        let patience = self.ack_wait * 2 + Duration::from_secs(1);
+        let mut deadline = Instant::now() + patience;
         loop {
             let info = tokio::select! {
                 () = self.stop.cancelled() => return false,
-                info = consumer.info() => info,
+                info = consumer.info() => info.map(|info| info.num_ack_pending),
             };
-            let outstanding = match info {
-                Ok(info) => info.num_ack_pending,
-                Err(_) => usize::MAX,
-            };
-            if outstanding <= held.len() || tokio::time::Instant::now() > deadline {
-                return true;
-            }
-            if !said && outstanding != usize::MAX {
-                said = true;
-                tracing::info!(
-                    subscription = %self.durable,
-                    outstanding,
-                    wait = ?self.ack_wait,
-                    "messages are outstanding with another process; waiting for them to keep the order"
-                );
-            }
-            for delivery in held.values() {
-                delivery.acker.in_progress().await;
-            }
-            let Ok(mut messages) = self.request_held().await else {
+            let Ok(outstanding) = info else {
+                deadline = Instant::now() + patience;
                 tokio::select! {
                     () = self.stop.cancelled() => return false,
                     () = tokio::time::sleep(Duration::from_millis(200)) => continue,
                 }
             };
+            // its own are here and with the dispatcher
+            if outstanding <= self.held.len() || Instant::now() > deadline {
+                return true;
+            }
+            if !said {
+                said = true;
+                tracing::info!(
+                    subscription = %self.durable,
+                    outstanding,
+                    wait = ?self.ack_wait,
+                    "messages are outstanding with another process, or lost; waiting for them to keep the order"
+                );
+            }
+            for delivery in held.values() {
+                if !delivery.acker.in_progress().await {
+                    break;
+                }
+            }
+            // short, so that the loop looks often at what is outstanding; messages held without a place in the
+            // capacity are bounded by the consumer's `max_ack_pending`
+            let Ok(Some(mut messages)) = self.request(BATCH, Duration::from_millis(500)).await else { continue };
+            let late = tokio::time::sleep(LATE);
+            tokio::pin!(late);
             loop {
                 let message = tokio::select! {
                     () = self.stop.cancelled() => {
-                        give_back(messages).await;
+                        self.give_back(messages).await;
                         return false;
                     }
                     message = messages.next() => message,
+                    () = &mut late => break,
                 };
                 let Some(Ok(message)) = message else { break };
-                if let Some((sequence, delivery)) = delivery(message) {
+                if let Some((sequence, delivery)) = self.delivery(message) {
                     held.insert(sequence, delivery);
                 }
             }
         }
     }
 
-    /// A short request, so that the loop looks often at what is outstanding. Messages held without a place in
-    /// the capacity are bounded by the consumer's `max_ack_pending`.
-    async fn request_held(&self) -> Result<pull::Batch, &'static str> {
-        self.consumer
-            .batch()
-            .max_messages(BATCH)
-            .expires(Duration::from_millis(500))
-            .messages()
-            .await
-            .map_err(|_| "the request could not be sent")
+    /// Gives back what the server has sent in answer to a request that nobody needs any more. Left alone, it would
+    /// come again only after `ack_wait`.
+    async fn give_back(&self, mut messages: pull::Batch) {
+        let mut left = Vec::new();
+        while let Ok(Some(Ok(message))) = tokio::time::timeout(QUIET, messages.next()).await {
+            left.extend(self.delivery(message));
+        }
+        // only now: as long as the request is open, it would get them again
+        drop(messages);
+        give_back(left.into_iter().map(|(_, delivery)| delivery)).await;
     }
-}
 
-/// Gives back what the server has sent in answer to a request that nobody needs any more. Left alone, it would
-/// come again only after `ack_wait`.
-async fn give_back(mut messages: pull::Batch) {
-    let mut left = Vec::new();
-    while let Ok(Some(Ok(message))) = tokio::time::timeout(QUIET, messages.next()).await {
-        left.extend(delivery(message));
+    /// A message as the dispatcher takes it, with its position in the stream. One that is not JetStream's is left.
+    fn delivery(&self, message: Message) -> Option<(u64, Delivery)> {
+        let (sequence, deliveries, origin) = {
+            let info = message.info().ok()?;
+            let deliveries = u32::try_from(info.delivered).unwrap_or(u32::MAX);
+            (info.stream_sequence, deliveries, format!("{}:{}", info.stream, info.stream_sequence))
+        };
+        let (message, acker) = message.split();
+        let headers: Headers = message
+            .headers
+            .iter()
+            .flat_map(|headers| headers.iter())
+            .flat_map(|(name, values)| values.iter().map(move |value| (name.to_string(), value.as_str().to_owned())))
+            .collect();
+        let message = Delivered {
+            subject: message.subject.to_string(),
+            headers,
+            payload: Bytes::clone(&message.payload),
+            origin,
+        };
+        let acker = Acker::Nats { acker, _held: self.held.insert(sequence) };
+        Some((sequence, Delivery { message, deliveries, acker, permit: None }))
     }
-    // only now: as long as the request is open, it would get them again
-    drop(messages);
-    for (_, mut delivery) in left {
-        delivery.acker.nak(Duration::ZERO).await;
-    }
-}
-
-/// A message as the dispatcher takes it, with its position in the stream. One that is not JetStream's is left.
-fn delivery(message: Message) -> Option<(u64, Delivery)> {
-    let (sequence, deliveries, origin) = {
-        let info = message.info().ok()?;
-        let deliveries = u32::try_from(info.delivered).unwrap_or(u32::MAX);
-        (info.stream_sequence, deliveries, format!("{}:{}", info.stream, info.stream_sequence))
-    };
-    let (message, acker) = message.split();
-    let headers: Headers = message
-        .headers
-        .iter()
-        .flat_map(|headers| headers.iter())
-        .flat_map(|(name, values)| values.iter().map(move |value| (name.to_string(), value.as_str().to_owned())))
-        .collect();
-    let message =
-        Delivered { subject: message.subject.to_string(), headers, payload: Bytes::clone(&message.payload), origin };
-    Some((sequence, Delivery { message, deliveries, acker: Acker::Nats(acker), permit: None }))
 }
