@@ -2,6 +2,7 @@
 
 #[cfg(feature = "nats")]
 use std::sync::Arc;
+#[cfg(feature = "nats")]
 use std::time::Duration;
 
 #[cfg(feature = "nats")]

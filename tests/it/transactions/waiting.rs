@@ -57,7 +57,7 @@ async fn many_handles_all_commit(place: Surroundings) {
 }
 
 async fn whoever_waits_too_long_is_told_that_it_is_busy(place: Surroundings) {
-    let options = DbOptions::new(&place.url).max_connections(1).acquire_timeout(Duration::from_millis(100));
+    let options = DbOptions::new(&place.url).max_connections(1).acquire_timeout(Duration::from_secs(3));
     let db = place.connect(options).await;
     let work = db.transaction(async |_tx| {
         let waited = db.transaction(async |_tx| Ok(())).await;
