@@ -3,6 +3,9 @@
 //! Each case runs in all [`surroundings`]: SQLite in memory, a SQLite file and Postgres, with the
 //! in-process bus and with NATS.
 
+// Each case is there whatever `shared` is built with; which of them run depends on it.
+#![cfg_attr(not(all(feature = "sqlite", feature = "postgres", feature = "nats")), allow(dead_code, unused_imports))]
+
 mod surroundings;
 
 mod at_least_once;

@@ -238,6 +238,7 @@ async fn what_the_last_handlers_publish_leaves_the_outbox(place: Surroundings) {
     assert_eq!(published.expect("it can be read")["copy.made"], 2);
 }
 
+#[cfg(feature = "nats")]
 async fn the_end_comes_without_the_server(mut place: Surroundings) {
     place.config.shutdown_timeout = Duration::from_millis(100);
     place.config.ack_wait = Duration::from_secs(1);
