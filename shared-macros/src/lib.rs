@@ -122,7 +122,7 @@ pub fn derive_event(input: TokenStream) -> TokenStream {
 /// ```
 /// use shared::prelude::*;
 ///
-/// #[derive(Debug, Serialize, Deserialize, Validate)]
+/// #[derive(Debug, Serialize, Deserialize, JsonSchema, Validate)]
 /// pub struct Line {
 ///     #[validate(length(min = 1, max = 80))]
 ///     pub text: String,

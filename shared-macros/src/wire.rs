@@ -4,6 +4,8 @@
 //! Whatever is not understood here is serde's business and left to it.
 
 use darling::ast::NestedMeta;
+use proc_macro2::Span;
+use syn::spanned::Spanned as _;
 use syn::{Attribute, Expr, ExprLit, Field, Lit, Meta};
 
 use crate::attribute::plain_name;
@@ -56,6 +58,41 @@ fn capitalized(word: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + chars.as_str())
 }
 
+/// The names of a field in JSON.
+pub(crate) enum Names {
+    /// Written and read by one name.
+    Same(String),
+    /// Written by one name and read by another.
+    Differ { written: String, read: String, at: Span },
+}
+
+/// The names by which a named field is written and read.
+pub(crate) fn names(field: &Field, case: Case) -> Names {
+    let read = name(field, case);
+    match (direction_text(&field.attrs, "rename", "serialize"), place(&field.attrs, "rename")) {
+        (Some(written), Some(at)) if written != read => Names::Differ { written, read, at },
+        _ => Names::Same(read),
+    }
+}
+
+/// Whether an attribute has the key, with or without a value.
+pub(crate) fn has(attributes: &[Attribute], key: &str) -> bool {
+    place(attributes, key).is_some()
+}
+
+/// Where an attribute has the key.
+pub(crate) fn place(attributes: &[Attribute], key: &str) -> Option<Span> {
+    entries(attributes).find_map(|entry| match entry {
+        NestedMeta::Meta(meta) if meta.path().is_ident(key) => Some(meta.path().span()),
+        _ => None,
+    })
+}
+
+/// The text of `key = "…"`.
+pub(crate) fn text(attributes: &[Attribute], key: &str) -> Option<String> {
+    deserialize_text(attributes, key)
+}
+
 /// The name of a named field in JSON.
 pub(crate) fn name(field: &Field, case: Case) -> String {
     deserialize_text(&field.attrs, "rename")
@@ -75,11 +112,16 @@ fn entries(attributes: &[Attribute]) -> impl Iterator<Item = NestedMeta> {
 
 /// The text of `key = "…"` or of `key(deserialize = "…")`.
 fn deserialize_text(attributes: &[Attribute], key: &str) -> Option<String> {
+    direction_text(attributes, key, "deserialize")
+}
+
+/// The text of `key = "…"` or of `key(direction = "…")`.
+fn direction_text(attributes: &[Attribute], key: &str, direction: &str) -> Option<String> {
     entries(attributes).find_map(|entry| match entry {
         NestedMeta::Meta(Meta::NameValue(pair)) if pair.path.is_ident(key) => literal(&pair.value),
         NestedMeta::Meta(Meta::List(list)) if list.path.is_ident(key) => {
             NestedMeta::parse_meta_list(list.tokens).ok()?.into_iter().find_map(|entry| match entry {
-                NestedMeta::Meta(Meta::NameValue(pair)) if pair.path.is_ident("deserialize") => literal(&pair.value),
+                NestedMeta::Meta(Meta::NameValue(pair)) if pair.path.is_ident(direction) => literal(&pair.value),
                 _ => None,
             })
         }

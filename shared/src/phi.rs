@@ -1,7 +1,9 @@
 //! Protected values: what identifies or describes a patient.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A value that identifies or describes a patient.
@@ -79,6 +81,28 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Phi<T> {
         T::deserialize(deserializer)
             .map(Self)
             .map_err(|_| serde::de::Error::custom("a protected value has the wrong type or form"))
+    }
+}
+
+/// The schema of the value, marked `x-phi`.
+impl<T: JsonSchema> JsonSchema for Phi<T> {
+    // the mark stands beside the value's keywords, not in a definition of its own
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Phi_{}", T::schema_name()).into()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        format!("shared::Phi<{}>", T::schema_id()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = generator.subschema_for::<T>();
+        schema.ensure_object().insert("x-phi".into(), true.into());
+        schema
     }
 }
 

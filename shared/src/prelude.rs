@@ -1,6 +1,7 @@
 //! What a service file imports: `use shared::prelude::*;`.
 
 pub use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+pub use schemars::JsonSchema;
 pub use serde::{Deserialize, Serialize};
 pub use shared_macros::{Entity, EntityEnum, EntityValue, Event, Validate, subscribe};
 pub use uuid::Uuid;

@@ -4,6 +4,7 @@ use proc_macro2::Span;
 use syn::{Data, DataEnum, DeriveInput, Fields, FieldsNamed, Ident, LitStr, Path, Type, Variant};
 
 use super::input::{Domain, FieldName, Input, Options, Subject, TypeName, Whole};
+use super::payload::Payload;
 use crate::attribute::{Value, plain_name};
 use crate::diagnostics::{Errors, caret, did_you_mean};
 use crate::subject::{Grammar, Token, parse};
@@ -24,6 +25,7 @@ pub(crate) struct EventModel {
     pub(crate) version: u32,
     pub(crate) key: Option<FieldRef>,
     pub(crate) fields: Vec<ValidatedField>,
+    pub(crate) payload: Payload,
 }
 
 /// The fields that a subject is completed with.
@@ -72,34 +74,23 @@ pub(crate) fn check(input: Input<'_>, errors: &mut Errors) -> Option<Model> {
         errors.report(attribute, "`#[validate(..)]` belongs on a field");
     }
     match &item.data {
-        Data::Struct(data) => {
-            misplaced_on_fields(&data.fields, errors);
-            match &data.fields {
-                Fields::Unit => {
-                    errors.report(&item.ident, format!("{NEEDS_FIELDS}\nhelp: write `struct {} {{}}`", item.ident));
-                    None
-                }
-                Fields::Named(fields) => {
-                    event(item, fields, options, understood, errors).map(|model| Model::Event(Box::new(model)))
-                }
-                _ => {
-                    errors.report(&item.ident, NEEDS_FIELDS);
-                    None
-                }
+        Data::Struct(data) => match &data.fields {
+            Fields::Unit => {
+                errors.report(&item.ident, format!("{NEEDS_FIELDS}\nhelp: write `struct {} {{}}`", item.ident));
+                None
             }
-        }
+            Fields::Named(fields) => {
+                event(item, fields, options, understood, errors).map(|model| Model::Event(Box::new(model)))
+            }
+            _ => {
+                errors.report(&item.ident, NEEDS_FIELDS);
+                None
+            }
+        },
         Data::Enum(data) => domain(item, data, options, understood, errors).map(Model::Domain),
         Data::Union(_) => {
             errors.report(&item.ident, NEEDS_FIELDS);
             None
-        }
-    }
-}
-
-fn misplaced_on_fields(fields: &Fields, errors: &mut Errors) {
-    for attribute in fields.iter().flat_map(|field| &field.attrs) {
-        if attribute.path().is_ident("event") {
-            errors.report(attribute, "`#[event(..)]` belongs on the struct, not on a field");
         }
     }
 }
@@ -147,6 +138,7 @@ fn event(
     let derived =
         subject.as_ref().filter(|_| !type_given).and_then(|(text, tokens)| derived_type(text, tokens, errors));
 
+    let payload = Payload::read(&item.attrs, &plain_name(&item.ident), fields, errors);
     let validated = ValidatedField::of_struct(&item.attrs, &Fields::Named(fields.clone()), errors);
     Some(EventModel {
         ident: item.ident.clone(),
@@ -159,6 +151,7 @@ fn event(
             None => None,
         },
         fields: validated,
+        payload,
     })
 }
 

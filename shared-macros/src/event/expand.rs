@@ -6,9 +6,10 @@ use syn::spanned::Spanned;
 use syn::{Ident, Path, PathSegment, Type};
 
 use super::check::{DomainModel, EventModel, Member, Model};
+use super::payload::{Payload, PayloadField};
 use crate::attribute::plain_name;
 use crate::spans::{checked, generated, in_block, judged, projected, respanned};
-use crate::validate::{impl_of, orders};
+use crate::validate::{ValidatedField, impl_of, orders};
 
 pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
     match model {
@@ -22,9 +23,10 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
     let name = plain_name(ident);
     let place = ident.span();
     let (file, line) = (quote_spanned!(place=> ::core::file!()), quote_spanned!(place=> ::core::line!()));
-    let (subject_of, key_of) = (subject_of(model), key_of(model));
+    let (subject_of, key_of, (table, schema)) = (subject_of(model), key_of(model), schema(model));
     let (validate, handled) = (impl_of(ident, fields), handled(ident));
     let impls = generated! {
+        #table
         #validate
         #[automatically_derived]
         impl __shared::Event for #ident {
@@ -34,6 +36,7 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
                 subject: #subject,
                 version: #version,
                 fields: <#ident as __shared::Validate>::FIELDS,
+                schema: &#schema,
                 file: #file,
                 line: #line,
             };
@@ -49,6 +52,25 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
     };
     let (impls, orders) = (in_block(krate, &impls), orders(krate, fields));
     generated!(#impls #orders)
+}
+
+/// The table of the payload's fields, and what is made of it.
+fn schema(model: &EventModel) -> (TokenStream, TokenStream) {
+    let Payload { docs, closed, tag, fields } = &model.payload;
+    let table = fields.iter().map(|PayloadField { name, ty, docs, defaulted, flattened }| {
+        let ty = projected(ty, &generated!(__shared::Described), "TYPE");
+        let defaulted = defaulted.then(|| generated!(.defaulted()));
+        let flattened = flattened.then(|| generated!(.flattened()));
+        let docs = (!docs.is_empty()).then(|| generated!(.docs(#docs)));
+        generated!(__shared::FieldSchema::new(#name, #ty) #docs #defaulted #flattened)
+    });
+    let key = model.key.as_ref().and_then(|key| model.fields.iter().find(|field| field.ident == key.ident));
+    let key = key.map(|ValidatedField { name, .. }| generated!(.key(#name)));
+    let closed = closed.then(|| generated!(.closed()));
+    let tag = tag.as_ref().map(|(key, text)| generated!(.tagged(#key, #text)));
+    let docs = (!docs.is_empty()).then(|| generated!(.docs(#docs)));
+    let table = generated!(const __FIELDS: &[__shared::FieldSchema] = &[#(#table),*];);
+    (table, generated!(__shared::EventSchema::new(__FIELDS) #docs #key #closed #tag))
 }
 
 fn subject_of(model: &EventModel) -> Option<TokenStream> {

@@ -4,6 +4,7 @@ mod check;
 mod expand;
 mod fallback;
 mod input;
+mod payload;
 
 use proc_macro2::TokenStream;
 

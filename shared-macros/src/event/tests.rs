@@ -39,6 +39,7 @@ fn same(expansion: &TokenStream, expected: &TokenStream) {
 #[test]
 fn an_event_is_constants_and_calls() {
     let expansion = expand_event(quote! {
+        /// A clinic opened.
         #[event(subject = "clinic.{clinic_id}.opened", key = clinic_id, version = 2)]
         #[serde(rename_all = "camelCase")]
         struct ClinicOpened {
@@ -50,6 +51,8 @@ fn an_event_is_constants_and_calls() {
         #[allow(deprecated, unused_qualifications)]
         const _: () = {
             use ::shared::__private as __shared;
+            const __FIELDS: &[__shared::FieldSchema] =
+                &[__shared::FieldSchema::new("clinicId", <u32 as __shared::Described>::TYPE)];
             #[automatically_derived]
             impl __shared::Validate for ClinicOpened {
                 const NAME: &'static str = "ClinicOpened";
@@ -68,6 +71,7 @@ fn an_event_is_constants_and_calls() {
                     subject: "clinic.{clinic_id}.opened",
                     version: 2u32,
                     fields: <ClinicOpened as __shared::Validate>::FIELDS,
+                    schema: &__shared::EventSchema::new(__FIELDS).docs("A clinic opened.").key("clinicId"),
                     file: ::core::file!(),
                     line: ::core::line!(),
                 };
@@ -99,9 +103,9 @@ fn an_event_is_constants_and_calls() {
 }
 
 #[test]
-fn an_event_expands_to_at_most_60_lines() {
+fn an_event_expands_to_at_most_70_lines() {
     let lines = lines(&expand_event(appointment_scheduled()));
-    assert!(lines <= 60, "{lines} lines");
+    assert!(lines <= 70, "{lines} lines");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::message::{Message, in_domain, same};
 use crate::error::{Error, Result};
 use crate::event::subject::{OrderingKey, SubjectToken};
-use crate::event::{Codec, Draft, Event, EventInfo, EventSet, decode_event, draft_event, unknown_type};
+use crate::event::{Codec, Draft, Event, EventInfo, EventSchema, EventSet, decode_event, draft_event, unknown_type};
 use crate::validate::{Checker, Validate};
 
 /// What travels as JSON: a type with serde's two traits.
@@ -28,8 +28,16 @@ impl<T: Serialize + DeserializeOwned> Wire for T {
 }
 
 /// What an event is known by whose declaration was refused.
-pub const NO_EVENT: &EventInfo =
-    &EventInfo { name: "", event_type: "", subject: "", version: 1, fields: &[], file: "", line: 0 };
+pub const NO_EVENT: &EventInfo = &EventInfo {
+    name: "",
+    event_type: "",
+    subject: "",
+    version: 1,
+    fields: &[],
+    schema: &EventSchema::new(&[]),
+    file: "",
+    line: 0,
+};
 
 /// For an event whose declaration was refused.
 pub struct Refused<T>(PhantomData<T>);

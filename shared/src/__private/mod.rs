@@ -4,6 +4,7 @@
 mod entity;
 mod event;
 mod message;
+mod schema;
 mod subscribe;
 mod validate;
 
@@ -11,6 +12,7 @@ pub use std::time::Duration;
 
 pub use self::entity::*;
 pub use self::event::*;
+pub use self::schema::*;
 pub use self::subscribe::*;
 pub use self::validate::*;
 pub use crate::error::Result;

@@ -4,6 +4,7 @@ mod decode;
 mod envelope;
 mod headers;
 mod metadata;
+mod schema;
 pub mod subject;
 
 use std::borrow::Cow;
@@ -20,11 +21,12 @@ pub(crate) use self::envelope::percent_decode;
 pub use self::envelope::{Delivered, Incoming, MAX_HEADERS_BYTES, Outgoing, parse};
 pub use self::headers::Headers;
 pub use self::metadata::Metadata;
+pub use self::schema::{EventSchema, FieldSchema, FieldType};
 use crate::error::{Error, Result};
 use crate::validate::Validate;
 
 /// What is known about an event type without having one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct EventInfo {
     /// The Rust type's name.
     pub name: &'static str,
@@ -36,6 +38,8 @@ pub struct EventInfo {
     pub version: u32,
     /// The names of the payload's fields.
     pub fields: &'static [&'static str],
+    /// What the payload looks like.
+    pub schema: &'static EventSchema,
     /// Where it is declared.
     pub file: &'static str,
     /// Where it is declared.
@@ -57,6 +61,8 @@ pub trait Event: Validate + Sized + Send + Sync + 'static {
     const TYPE: &'static str = Self::INFO.event_type;
     /// The version of the payload's schema, from 1.
     const VERSION: u32 = Self::INFO.version;
+    /// What the payload looks like.
+    const SCHEMA: &'static EventSchema = Self::INFO.schema;
     /// How serde writes and reads it.
     #[doc(hidden)]
     const CODEC: Codec<Self>;

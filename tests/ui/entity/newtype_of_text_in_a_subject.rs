@@ -2,10 +2,10 @@
 
 use shared::prelude::*;
 
-#[derive(Debug, Clone, Serialize, Deserialize, EntityValue)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, EntityValue)]
 pub struct Mrn(String);
 
-#[derive(Debug, Clone, Serialize, Deserialize, EntityValue)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, EntityValue)]
 pub struct Ssn(Phi<String>);
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]

@@ -52,6 +52,8 @@ struct Opened {
     #[validate(length(min = 1), pattern = "^[a-z]+$", custom = not_reserved)]
     r#fn: ::std::string::String,
     #[validate(nested)]
+    // the derive of schemars needs the prelude
+    #[event(json(::std::vec::Vec<::std::collections::BTreeMap<::std::string::String, u8>>))]
     rooms: ::std::vec::Vec<Room>,
     #[validate(email)]
     contact: ::core::option::Option<::shared::Phi<::std::string::String>>,

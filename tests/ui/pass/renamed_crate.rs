@@ -4,6 +4,7 @@ extern crate shared as platform;
 
 use platform::event::{Event as _, EventSet as _};
 use platform::{Event, Metadata, State, Tx, Validate, subscribe};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 // what `::shared` would mean if anything generated said it without a leading colon
@@ -19,7 +20,7 @@ struct Placed {
     lines: Vec<Line>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[validate(crate = platform)]
 struct Line {
     #[validate(length(max = 10), pattern = "^[a-z]*$")]

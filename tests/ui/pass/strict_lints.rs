@@ -40,7 +40,7 @@ fn is_checked(mrn: &Phi<String>) -> Result<(), &'static str> {
 }
 
 /// Somebody to call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
 pub struct Contact {
     /// By phone.
     #[validate(length(min = 3))]
