@@ -52,11 +52,56 @@ use proc_macro::TokenStream;
 /// | `subject` | `"appointment.booked"` | where it is published; required. A slot `{field}` is filled with the field's value: a `Uuid`, an integer, a `bool`, or another type with `SubjectToken` |
 /// | `key` | a field | the ordering key: events with the same key are handled in the order of their commits |
 /// | `version` | a number from 1 | the version of the payload; 1 if not given |
+/// | `upcast(from = …)` | an event | the next older version, see [Versions](#versions) |
 /// | `type` | `"appointment.booked"` | the event type's name; the subject without its slots if not given |
 /// | `crate` | a path | where `shared` is, if it was renamed: `crate = ::my_shared` |
 ///
 /// Generated are the impls of `Validate`, of `Event` with its constants, and of `Publish`. `EventSet` follows from
 /// `Event`.
+///
+/// # Versions
+///
+/// A field that is added with `#[serde(default)]` or as an `Option` needs no new version, and fields that a type does not
+/// know are ignored. Any other change does: raise `version`, keep the type as it was under another name, and say how the
+/// one becomes the other.
+///
+/// ```
+/// use shared::prelude::*;
+///
+/// #[derive(Debug, Serialize, Deserialize, Event)]
+/// #[event(subject = "appointment.booked")]
+/// pub struct AppointmentBookedV1 {
+///     pub appointment_id: Uuid,
+///     pub minutes: u32,
+/// }
+///
+/// #[derive(Debug, Serialize, Deserialize, Event)]
+/// #[event(subject = "appointment.booked", version = 2, upcast(from = AppointmentBookedV1))]
+/// pub struct AppointmentBooked {
+///     pub appointment_id: Uuid,
+///     #[validate(range(min = 300))]
+///     pub seconds: u32,
+/// }
+///
+/// impl From<AppointmentBookedV1> for AppointmentBooked {
+///     fn from(older: AppointmentBookedV1) -> Self {
+///         Self { appointment_id: older.appointment_id, seconds: older.minutes * 60 }
+///     }
+/// }
+///
+/// let payload = br#"{"appointment_id":"018f4e6c-0000-7000-8000-000000000000","minutes":30}"#;
+/// let event = AppointmentBooked::decode_as("appointment.booked", Some(1), payload)?;
+/// assert_eq!(event.seconds, 1_800);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// A message that states version 1 is read as `AppointmentBookedV1` and converted; one that states no version is taken as
+/// the newest. The older type may have an `upcast` of its own, and so on; versions may be left out. Only what it becomes in
+/// the end is validated. A version that is newer than the type, or none that it is made of, is not guessed at: the event
+/// becomes a dead letter with the reason `newer_version` or `older_version`.
+///
+/// Nothing but the newest type is named by domains and subscribers. All versions have the same type name and the same
+/// subject (slots may change their names): what is published elsewhere is another event.
 ///
 /// # On an enum: a closed set of events
 ///

@@ -3,9 +3,9 @@
 use proc_macro2::Span;
 use syn::{Data, DataEnum, DeriveInput, Fields, FieldsNamed, Ident, LitStr, Path, Type, Variant};
 
-use super::input::{Domain, FieldName, Input, Options, Subject, TypeName, Whole};
+use super::input::{Domain, FieldName, Input, Older, Options, Subject, TypeName, UpcastList, UpcastOptions, Whole};
 use super::payload::Payload;
-use crate::attribute::{Value, plain_name};
+use crate::attribute::{self, Keys, Value, plain_name};
 use crate::diagnostics::{Errors, caret, did_you_mean};
 use crate::subject::{Grammar, Token, parse};
 use crate::validate::ValidatedField;
@@ -23,6 +23,8 @@ pub(crate) struct EventModel {
     pub(crate) slots: Slots,
     pub(crate) event_type: String,
     pub(crate) version: u32,
+    /// The type of the next older version.
+    pub(crate) upcast: Option<Path>,
     pub(crate) key: Option<FieldRef>,
     pub(crate) fields: Vec<ValidatedField>,
     pub(crate) payload: Payload,
@@ -133,6 +135,7 @@ fn event(
         Some(given) => given.map(|count| count.value),
         None => Some(1),
     };
+    let upcast = options.upcast.map(|value| value.take(errors).and_then(|list| upcast(&item.ident, &list, errors)));
     let key = options.key.map(|value| value.take(errors).and_then(|FieldName(name)| key(&name, fields, errors)));
     let slots = subject.as_ref().and_then(|(text, tokens)| slots(text, tokens, fields, errors));
     let derived =
@@ -146,6 +149,10 @@ fn event(
         slots: slots?,
         event_type: event_type.or(derived)?,
         version: version?,
+        upcast: match upcast {
+            Some(older) => Some(older?),
+            None => None,
+        },
         key: match key {
             Some(found) => Some(found?),
             None => None,
@@ -153,6 +160,21 @@ fn event(
         fields: validated,
         payload,
     })
+}
+
+fn upcast(ident: &Ident, UpcastList(list): &UpcastList, errors: &mut Errors) -> Option<Path> {
+    let before = errors.len();
+    let entries = Keys::of("upcast", &["from"]).in_list(list.tokens.clone(), errors);
+    let options: UpcastOptions = attribute::options(&entries, errors);
+    if options.from.is_none() && errors.len() == before {
+        errors.report(list, "`upcast` needs the older version\nhelp: write `upcast(from = AppointmentBookedV1)`");
+    }
+    let Older(path) = options.from?.take(errors)?;
+    if path.is_ident(ident) {
+        errors.report(&path, "an older version is a type of its own: this one is the newer\nhelp: keep the fields as they were in a struct such as `AppointmentBookedV1`");
+        return None;
+    }
+    Some(path)
 }
 
 /// An event type's name travels in a header and in dead letters: visible ASCII without blanks.
@@ -256,6 +278,7 @@ fn domain(
     of_structs(options.subject.as_ref().map(Value::key), "subject");
     of_structs(options.key.as_ref().map(Value::key), "key");
     of_structs(options.version.as_ref().map(Value::key), "version");
+    of_structs(options.upcast.as_ref().map(Value::key), "upcast");
     of_structs(options.event_type.as_ref().map(Value::key), "type");
 
     // whoever gave a subject took the enum for an event, which has been said

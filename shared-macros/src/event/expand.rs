@@ -25,22 +25,19 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
     let (file, line) = (quote_spanned!(place=> ::core::file!()), quote_spanned!(place=> ::core::line!()));
     let (subject_of, key_of, (table, schema)) = (subject_of(model), key_of(model), schema(model));
     let (validate, handled) = (impl_of(ident, fields), handled(ident));
+    let (older, codec) = versions(model);
     let impls = generated! {
         #table
         #validate
         #[automatically_derived]
         impl __shared::Event for #ident {
-            const INFO: &'static __shared::EventInfo = &__shared::EventInfo {
-                name: #name,
-                event_type: #event_type,
-                subject: #subject,
-                version: #version,
-                fields: <#ident as __shared::Validate>::FIELDS,
-                schema: &#schema,
-                file: #file,
-                line: #line,
-            };
-            const CODEC: __shared::Codec<Self> = <#ident as __shared::Wire>::CODEC;
+            const INFO: &'static __shared::EventInfo = &__shared::EventInfo::new(#name, #event_type, #subject)
+                .with_version(#version)
+                .with_fields(<#ident as __shared::Validate>::FIELDS)
+                .with_schema(&#schema)
+                #older
+                .declared_at(#file, #line);
+            const CODEC: __shared::Codec<Self> = #codec;
             #subject_of
             #key_of
         }
@@ -51,7 +48,22 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
         #handled
     };
     let (impls, orders) = (in_block(krate, &impls), orders(krate, fields));
-    generated!(#impls #orders)
+    let one_event = model.upcast.as_ref().map(|older| {
+        let check = generated!(#krate::__private::check_upcast);
+        let older_info = projected(older, &generated!(#krate::__private::Older), "INFO");
+        checked(check, &generated!(<#ident as #krate::event::Event>::INFO, #older_info), older.span())
+    });
+    generated!(#impls #orders #one_event)
+}
+
+/// The older version in the event's description, and the codec.
+fn versions(model: &EventModel) -> (Option<TokenStream>, TokenStream) {
+    let ident = &model.ident;
+    let codec = generated!(<#ident as __shared::Wire>::CODEC);
+    let Some(path) = &model.upcast else { return (None, codec) };
+    let older = generated!(__shared::Older);
+    let (info, conversion) = (projected(path, &older, "INFO"), projected(path, &older, "older"));
+    (Some(generated!(.with_upcast(#info))), generated!(__shared::upcasting(#codec, #conversion)))
 }
 
 /// The table of the payload's fields, and what is made of it.

@@ -1,7 +1,7 @@
 //! The item and its `#[event(..)]` attributes, as written.
 
 use darling::FromMeta;
-use syn::{DeriveInput, Ident, LitStr, Meta, Path};
+use syn::{DeriveInput, Ident, LitStr, Meta, MetaList, Path};
 
 use crate::attribute::{Count, CratePath, Form, Keys, Value, crate_path, options, path, text};
 use crate::diagnostics::Errors;
@@ -21,6 +21,7 @@ pub(crate) struct Options {
     pub(crate) subject: Option<Value<Subject>>,
     pub(crate) key: Option<Value<FieldName>>,
     pub(crate) version: Option<Value<Count>>,
+    pub(crate) upcast: Option<Value<UpcastList>>,
     #[darling(rename = "type")]
     pub(crate) event_type: Option<Value<TypeName>>,
     pub(crate) domain: Option<Value<Domain>>,
@@ -29,7 +30,14 @@ pub(crate) struct Options {
     krate: Option<Value<CratePath>>,
 }
 
-const KEYS: Keys<'_> = Keys::of("event", &["subject", "key", "version", "type", "domain", "subset_of", "crate"]);
+/// The options of `upcast(..)`.
+#[derive(Default, FromMeta)]
+pub(crate) struct UpcastOptions {
+    pub(crate) from: Option<Value<Older>>,
+}
+
+const KEYS: Keys<'_> =
+    Keys::of("event", &["subject", "key", "version", "upcast", "type", "domain", "subset_of", "crate"]);
 
 impl<'a> Input<'a> {
     pub(crate) fn read(item: &'a DeriveInput, errors: &mut Errors) -> Self {
@@ -78,6 +86,27 @@ impl Form for FieldName {
 
     fn read(meta: &Meta) -> Option<Self> {
         path(meta)?.get_ident().cloned().map(Self)
+    }
+}
+
+/// `upcast(..)`.
+pub(crate) struct UpcastList(pub(crate) MetaList);
+
+impl Form for UpcastList {
+    const TAKES: &'static str = "the older version, such as `upcast(from = AppointmentBookedV1)`";
+
+    fn read(meta: &Meta) -> Option<Self> {
+        meta.require_list().ok().cloned().map(Self)
+    }
+}
+
+pub(crate) struct Older(pub(crate) Path);
+
+impl Form for Older {
+    const TAKES: &'static str = "the event that the older version was, such as `AppointmentBookedV1`";
+
+    fn read(meta: &Meta) -> Option<Self> {
+        path(meta).map(Self)
     }
 }
 

@@ -65,16 +65,15 @@ fn an_event_is_constants_and_calls() {
             }
             #[automatically_derived]
             impl __shared::Event for ClinicOpened {
-                const INFO: &'static __shared::EventInfo = &__shared::EventInfo {
-                    name: "ClinicOpened",
-                    event_type: "clinic.opened",
-                    subject: "clinic.{clinic_id}.opened",
-                    version: 2u32,
-                    fields: <ClinicOpened as __shared::Validate>::FIELDS,
-                    schema: &__shared::EventSchema::new(__FIELDS).docs("A clinic opened.").key("clinicId"),
-                    file: ::core::file!(),
-                    line: ::core::line!(),
-                };
+                const INFO: &'static __shared::EventInfo = &__shared::EventInfo::new(
+                    "ClinicOpened",
+                    "clinic.opened",
+                    "clinic.{clinic_id}.opened",
+                )
+                    .with_version(2u32)
+                    .with_fields(<ClinicOpened as __shared::Validate>::FIELDS)
+                    .with_schema(&__shared::EventSchema::new(__FIELDS).docs("A clinic opened.").key("clinicId"))
+                    .declared_at(::core::file!(), ::core::line!());
                 const CODEC: __shared::Codec<Self> = <ClinicOpened as __shared::Wire>::CODEC;
                 fn subject(&self) -> ::std::borrow::Cow<'static, str> {
                     ::std::borrow::Cow::Owned(::std::format!(

@@ -6,10 +6,10 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::message::{Message, in_domain, same};
+use super::message::{Message, in_domain, same, same_subjects};
 use crate::error::{Error, Result};
 use crate::event::subject::{OrderingKey, SubjectToken};
-use crate::event::{Codec, Draft, Event, EventInfo, EventSchema, EventSet, decode_event, draft_event, unknown_type};
+use crate::event::{Codec, Draft, Event, EventInfo, EventSet, decode_event, decode_older, draft_event, unknown_type};
 use crate::validate::{Checker, Validate};
 
 /// What travels as JSON: a type with serde's two traits.
@@ -28,22 +28,13 @@ impl<T: Serialize + DeserializeOwned> Wire for T {
 }
 
 /// What an event is known by whose declaration was refused.
-pub const NO_EVENT: &EventInfo = &EventInfo {
-    name: "",
-    event_type: "",
-    subject: "",
-    version: 1,
-    fields: &[],
-    schema: &EventSchema::new(&[]),
-    file: "",
-    line: 0,
-};
+pub const NO_EVENT: &EventInfo = &EventInfo::new("", "", "");
 
 /// For an event whose declaration was refused.
 pub struct Refused<T>(PhantomData<T>);
 
 impl<T> Refused<T> {
-    pub const CODEC: Codec<T> = Codec { encode: |_| Ok(Vec::new()), decode: |_, _| refused() };
+    pub const CODEC: Codec<T> = Codec { encode: |_| Ok(Vec::new()), decode: |_, _| refused(), older: None };
 }
 
 /// What the impls of a type answer whose declaration was refused. The program with it does not compile.
@@ -111,6 +102,119 @@ impl<'a, Set> Decoding<'a, Set> {
     pub fn finish(self) -> Result<Set> {
         self.decoded.unwrap_or_else(|| Err(unknown_type().into()))
     }
+}
+
+/// The older version that an event is made of.
+#[diagnostic::on_unimplemented(
+    message = "`upcast` takes the event that the older version was, but `{Self}` is not an event",
+    label = "is not an event",
+    note = "derive `Event` for it, with the subject and the type name of the newer one and a lower version"
+)]
+pub trait Older: Sized {
+    const INFO: &'static EventInfo;
+
+    /// # Errors
+    /// See [`decode_event`].
+    fn older<New>(version: u32, payload: &[u8]) -> Result<New>
+    where
+        Self: Upcast<New>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Event> Older for E {
+    const INFO: &'static EventInfo = E::INFO;
+
+    fn older<New>(version: u32, payload: &[u8]) -> Result<New>
+    where
+        Self: Upcast<New>,
+    {
+        decode_older::<Self>(version, payload).map(Upcast::upcast)
+    }
+}
+
+/// The conversion of an older version.
+#[diagnostic::on_unimplemented(
+    message = "`{New}` is not made of its older version `{Self}`",
+    label = "is not converted into `{New}`",
+    note = "write `impl From<{Self}> for {New}`"
+)]
+pub trait Upcast<New> {
+    fn upcast(self) -> New;
+}
+
+#[diagnostic::do_not_recommend]
+impl<New: From<Old>, Old> Upcast<New> for Old {
+    fn upcast(self) -> New {
+        self.into()
+    }
+}
+
+#[must_use]
+pub const fn upcasting<E>(codec: Codec<E>, older: fn(u32, &[u8]) -> Result<E>) -> Codec<E> {
+    Codec { encode: codec.encode, decode: codec.decode, older: Some(older) }
+}
+
+/// Checks that an event and the older version that it is made of are versions of one event.
+///
+/// # Panics
+/// Otherwise: that ends the compilation.
+#[track_caller]
+pub const fn check_upcast(event: &EventInfo, older: &EventInfo) {
+    if is_refused(event) || is_refused(older) {
+        return;
+    }
+    if !same(event.event_type, older.event_type) {
+        differ(
+            event,
+            older,
+            "type names",
+            [event.event_type, older.event_type],
+            "the versions of an event have one type name; write `type = ",
+        );
+    }
+    if !same_subjects(event.subject, older.subject) {
+        differ(
+            event,
+            older,
+            "subjects",
+            [event.subject, older.subject],
+            "the versions of an event have one subject, or else it is another event; write `subject = ",
+        );
+    }
+    if event.version <= older.version {
+        let mut text = Message::new();
+        text.push_code(event.name);
+        text.push(" has version ");
+        text.push_number(event.version);
+        text.push(", which is not above version ");
+        text.push_number(older.version);
+        text.push(" of ");
+        text.push_code(older.name);
+        text.push("\nhelp: write `version = ");
+        text.push_number(older.version.saturating_add(1));
+        text.push("`");
+        text.fail();
+    }
+}
+
+#[track_caller]
+const fn differ(event: &EventInfo, older: &EventInfo, what: &str, values: [&str; 2], help: &str) -> ! {
+    let mut text = Message::new();
+    text.push_code(event.name);
+    text.push(" and its older version ");
+    text.push_code(older.name);
+    text.push(" have different ");
+    text.push(what);
+    text.push(": ");
+    text.push_quoted(values[0]);
+    text.push(" and ");
+    text.push_quoted(values[1]);
+    text.push("\nhelp: ");
+    text.push(help);
+    text.push_quoted(values[0]);
+    text.push("` at ");
+    text.push_code(older.name);
+    text.fail()
 }
 
 /// A domain's enum.

@@ -41,6 +41,14 @@ impl Message {
         self.push("\"");
     }
 
+    pub(super) const fn push_number(&mut self, number: u32) {
+        if number >= 10 {
+            self.push_number(number / 10);
+        }
+        let at = (number % 10) as usize;
+        self.push("0123456789".split_at(at).1.split_at(1).0);
+    }
+
     /// Appends `"subject"` as a pattern for exactly this subject: with `*` for each slot.
     pub(super) const fn push_pattern_of(&mut self, subject: &str) {
         self.push("\"");
@@ -94,6 +102,20 @@ pub(super) const fn tokens(subject: &str) -> usize {
         i += 1;
     }
     count
+}
+
+/// Whether two declared subjects are the same to the bus: slots may have other names.
+pub(super) const fn same_subjects(a: &str, b: &str) -> bool {
+    let (mut i, mut j) = (0, 0);
+    while i < a.len() && j < b.len() {
+        let (token, next) = split_token(a, i);
+        let (other, other_next) = split_token(b, j);
+        if !same(token, other) && !(starts_with(token, "{") && starts_with(other, "{")) {
+            return false;
+        }
+        (i, j) = (next, other_next);
+    }
+    i >= a.len() && j >= b.len()
 }
 
 /// `==` of texts, for constants.

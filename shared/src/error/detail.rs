@@ -36,6 +36,8 @@ pub enum DecodeCode {
     UnknownType,
     /// The event was written by a newer version of its type.
     NewerVersion,
+    /// The event was written by an older version of its type, which this one is not made of.
+    OlderVersion,
     /// The message has no event type, or its headers contradict each other.
     Envelope,
     /// A column's value cannot be read as the field's type.
@@ -56,6 +58,7 @@ impl DecodeCode {
             Self::WrongType => "wrong_type",
             Self::UnknownType => "unknown_type",
             Self::NewerVersion => "newer_version",
+            Self::OlderVersion => "older_version",
             Self::Envelope => "envelope",
             Self::Column => "column",
         }
@@ -72,6 +75,7 @@ impl DecodeCode {
             Self::WrongType => "a value has the wrong type or form",
             Self::UnknownType => "no event type of this name is known here",
             Self::NewerVersion => "the event is of a newer version than this program knows",
+            Self::OlderVersion => "the event is of an older version than this program knows",
             Self::Envelope => "the message does not say which event it is",
             Self::Column => "a column's value does not fit the field",
         }

@@ -10,17 +10,32 @@ use crate::error::{DecodeCode, DecodeError, Result};
 /// The deepest nesting of arrays and objects that is decoded.
 pub const MAX_DEPTH: usize = 64;
 
-/// Decodes a payload as the event type `E`.
+/// Decodes a payload as the event type `E`, which converts what is of an older version.
 ///
 /// `version` is the one the message states; `None` is taken as the current one.
 ///
 /// # Errors
-/// [`Error::Decode`](crate::Error::Decode), naming the type, the path of known fields and the reason.
+/// [`Error::Decode`](crate::Error::Decode), naming the type, the path of known fields and the reason. A version that is
+/// newer than the type's, or older and none that the type is made of, is not guessed at.
 pub fn decode_event<E: Event>(version: Option<u32>, payload: &[u8]) -> Result<E> {
-    if version.is_some_and(|version| version > E::VERSION) {
-        return Err(error(E::TYPE, String::new(), DecodeCode::NewerVersion).into());
+    let whole = |code| Err(error(E::TYPE, String::new(), code).into());
+    match version {
+        Some(version) if version > E::VERSION => whole(DecodeCode::NewerVersion),
+        Some(version) if version < E::VERSION => match E::CODEC.older {
+            Some(older) => older(version, payload),
+            None => whole(DecodeCode::OlderVersion),
+        },
+        _ => (E::CODEC.decode)(E::INFO, payload),
     }
-    (E::CODEC.decode)(E::INFO, payload)
+}
+
+/// Decodes a payload whose version is older than that of the type which is made of `Old`.
+pub(crate) fn decode_older<Old: Event>(version: u32, payload: &[u8]) -> Result<Old> {
+    if version > Old::VERSION {
+        // between the two, so of neither
+        return Err(error(Old::TYPE, String::new(), DecodeCode::OlderVersion).into());
+    }
+    decode_event(Some(version), payload)
 }
 
 /// Decodes a payload as whatever JSON it is.

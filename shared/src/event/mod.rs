@@ -8,13 +8,14 @@ mod schema;
 pub mod subject;
 
 use std::borrow::Cow;
+use std::panic::Location;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::decode::{MAX_DEPTH, decode_event, unknown_type};
-pub(crate) use self::decode::{decode_json, decode_raw};
+pub(crate) use self::decode::{decode_json, decode_older, decode_raw};
 pub(crate) use self::envelope::ordering_key;
 #[cfg(feature = "nats")]
 pub(crate) use self::envelope::percent_decode;
@@ -26,7 +27,16 @@ use crate::error::{Error, Result};
 use crate::validate::Validate;
 
 /// What is known about an event type without having one.
+///
+/// ```
+/// use shared::event::EventInfo;
+///
+/// const OPENED: EventInfo =
+///     EventInfo::new("ClinicOpened", "clinic.opened", "clinic.{clinic_id}.opened").with_fields(&["clinic_id"]);
+/// assert_eq!(OPENED.version, 1);
+/// ```
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct EventInfo {
     /// The Rust type's name.
     pub name: &'static str,
@@ -40,10 +50,64 @@ pub struct EventInfo {
     pub fields: &'static [&'static str],
     /// What the payload looks like.
     pub schema: &'static EventSchema,
+    /// The next older version that is understood as well, and through it the ones before.
+    pub upcast: Option<&'static EventInfo>,
     /// Where it is declared.
     pub file: &'static str,
     /// Where it is declared.
     pub line: u32,
+}
+
+const UNDESCRIBED: &EventSchema = &EventSchema::new(&[]);
+
+impl EventInfo {
+    /// Of version 1, declared where this is called: the Rust type's name, the event type's name and the subject.
+    #[must_use]
+    #[track_caller]
+    pub const fn new(name: &'static str, event_type: &'static str, subject: &'static str) -> Self {
+        let place = Location::caller();
+        Self {
+            name,
+            event_type,
+            subject,
+            version: 1,
+            fields: &[],
+            schema: UNDESCRIBED,
+            upcast: None,
+            file: place.file(),
+            line: place.line(),
+        }
+    }
+
+    /// With another version of the payload's schema.
+    #[must_use]
+    pub const fn with_version(self, version: u32) -> Self {
+        Self { version, ..self }
+    }
+
+    /// With the names of the payload's fields: errors of decoding repeat no others.
+    #[must_use]
+    pub const fn with_fields(self, fields: &'static [&'static str]) -> Self {
+        Self { fields, ..self }
+    }
+
+    /// With what the payload looks like.
+    #[must_use]
+    pub const fn with_schema(self, schema: &'static EventSchema) -> Self {
+        Self { schema, ..self }
+    }
+
+    /// With the next older version, whose payloads [`Codec::upcasting`] converts.
+    #[must_use]
+    pub const fn with_upcast(self, older: &'static EventInfo) -> Self {
+        Self { upcast: Some(older), ..self }
+    }
+
+    /// Declared elsewhere than where [`new`](Self::new) was called.
+    #[must_use]
+    pub const fn declared_at(self, file: &'static str, line: u32) -> Self {
+        Self { file, line, ..self }
+    }
 }
 
 /// Something that happened, as one type: one subject, one payload. Derive it.
@@ -63,8 +127,7 @@ pub trait Event: Validate + Sized + Send + Sync + 'static {
     const VERSION: u32 = Self::INFO.version;
     /// What the payload looks like.
     const SCHEMA: &'static EventSchema = Self::INFO.schema;
-    /// How serde writes and reads it.
-    #[doc(hidden)]
+    /// How it is written and read: [`Codec::JSON`].
     const CODEC: Codec<Self>;
 
     /// The concrete subject of this event.
@@ -78,21 +141,44 @@ pub trait Event: Validate + Sized + Send + Sync + 'static {
     }
 }
 
-/// Serde's two directions as functions, so that an event without serde's traits is reported where it is declared and
-/// nowhere else: a supertrait would be reported at every use.
-#[doc(hidden)]
+/// How an event is written and read, its older versions included.
+///
+/// These are functions, and serde's traits no supertraits of [`Event`], so that an event without them is reported where
+/// it is declared and nowhere else.
 #[derive(Debug)]
 pub struct Codec<E> {
     pub(crate) encode: fn(&E) -> serde_json::Result<Vec<u8>>,
     pub(crate) decode: fn(&'static EventInfo, &[u8]) -> Result<E>,
+    pub(crate) older: Option<Older<E>>,
 }
 
+/// Decodes a payload of an older version.
+type Older<E> = fn(u32, &[u8]) -> Result<E>;
+
 impl<E: Serialize + DeserializeOwned> Codec<E> {
-    /// JSON.
+    /// JSON, by serde.
     pub const JSON: Self = Self {
         encode: |event| serde_json::to_vec(event),
         decode: |info, payload| Ok(decode_json(info.event_type, info.fields, payload)?),
+        older: None,
     };
+}
+
+impl<E> Codec<E> {
+    /// Reads payloads of an older version too: as the type of that version, which is then converted. That type may be
+    /// made of a still older one in the same way.
+    #[must_use]
+    pub const fn upcasting<Old>(self) -> Self
+    where
+        E: From<Old>,
+        Old: Event,
+    {
+        Self {
+            encode: self.encode,
+            decode: self.decode,
+            older: Some(|version, payload| decode_older::<Old>(version, payload).map(E::from)),
+        }
+    }
 }
 
 /// One event type or a closed set of them: what a subscriber takes. Derived by structs and by domain enums.

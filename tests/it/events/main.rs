@@ -1,0 +1,3 @@
+//! What an event is outside of any service: reading, versions, and what happens to bad input.
+
+mod versions;

@@ -1,0 +1,20 @@
+use shared::prelude::*;
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(subject = "appointment.scheduled")]
+struct AppointmentScheduledV1 {
+    appointment_id: Uuid,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(subject = "appointment.scheduled", version = 2, upcast(from = AppointmentScheduledV1))]
+struct AppointmentScheduled {
+    appointment_id: Uuid,
+}
+
+#[subscribe("appointment.scheduled")]
+async fn remind(event: AppointmentScheduled) {
+    drop(event);
+}
+
+fn main() {}
