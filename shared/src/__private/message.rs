@@ -110,7 +110,8 @@ pub(super) const fn same_subjects(a: &str, b: &str) -> bool {
     while i < a.len() && j < b.len() {
         let (token, next) = split_token(a, i);
         let (other, other_next) = split_token(b, j);
-        if !same(token, other) && !(starts_with(token, "{") && starts_with(other, "{")) {
+        let slots = starts_with(token, "{") && starts_with(other, "{");
+        if !slots && !same(token, other) {
             return false;
         }
         (i, j) = (next, other_next);

@@ -52,7 +52,7 @@ async fn structured_cloud_events_are_understood(place: Surroundings) {
     let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     let event = format!(
         r#"{{"specversion":"1.0","id":"e-1","type":"note.taken","source":"/elsewhere","time":"2025-01-02T03:04:05Z",
-            "dataschema":"note.taken/v1","datacontenttype":"application/json","correlationid":"request-7",
+            "dataschema":"note.taken/v2","datacontenttype":"application/json","correlationid":"request-7",
             "causationid":"e-0","actor":"dr-1","tenant":"clinic-1","key":"a","sequence":"12","data":{}}}"#,
         taken_json("a", 1)
     );
@@ -66,7 +66,7 @@ async fn structured_cloud_events_are_understood(place: Surroundings) {
     let meta = script.done().remove(0).meta;
     assert_eq!(meta.event_id, "e-1");
     assert_eq!(meta.source.as_deref(), Some("/elsewhere"));
-    assert_eq!(meta.version, Some(1));
+    assert_eq!(meta.version, Some(2));
     assert_eq!(meta.correlation_id.as_str(), "request-7");
     assert_eq!(meta.causation_id.as_ref().map(|id| id.as_str()), Some("e-0"));
     assert_eq!(meta.actor.as_ref().map(|id| id.as_str()), Some("dr-1"));

@@ -42,6 +42,7 @@ fn bad_messages() -> Vec<(&'static str, Foreign)> {
         ("wrong_type", event(r#"["sentinel"]"#)),
         ("wrong_type", event(r#"{"topic":"a","number":-1,"text":null}"#)),
         ("newer_version", event(&taken_json("sentinel", 1)).header("ce-dataschema", "note.taken/v3")),
+        ("older_version", event(&taken_json("sentinel", 1)).header("ce-dataschema", "note.taken/v1")),
         ("too_deep", event(&nested(200))),
         ("too_deep", event(&nested(100_000))),
         ("too_deep", Foreign::new("note.taken", nested(200).replacen('{', r#"{"event_type":"note.taken","#, 1))),
