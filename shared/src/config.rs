@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::event::Shapes;
 
 /// What a service needs to know about its surroundings. Unset variables mean the embedded default: SQLite
 /// in the working directory and the in-process bus.
@@ -36,6 +37,9 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// `OUTBOX_RETENTION`: how long published events are kept in the database. Default 7d.
     pub outbox_retention: Duration,
+    /// `EVENT_SHAPES`: how events are written, by subject: `flat:appointment.>,structured:lab.*`. These come before
+    /// those of [`Service::shape`](crate::Service::shape). Default: CloudEvents in binary mode.
+    pub event_shapes: Shapes,
 }
 
 /// Every variable: name, form, default, meaning. What `--help` prints.
@@ -56,6 +60,11 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     ("NATS_ACK_WAIT", "10s", "how long a message waits for a dead process before another one gets it"),
     ("SHUTDOWN_TIMEOUT", "20s", "how long handlers may go on after SIGTERM"),
     ("OUTBOX_RETENTION", "7d", "how long published events are kept in the database"),
+    (
+        "EVENT_SHAPES",
+        "binary:>",
+        "how events are written, by subject: flat:appointment.>,structured:lab.* (flat is the old Python package's JSON)",
+    ),
 ];
 
 impl Config {
@@ -83,6 +92,7 @@ impl Config {
             ack_wait: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(20),
             outbox_retention: Duration::from_secs(7 * 24 * 3600),
+            event_shapes: Shapes::new(),
         }
     }
 
@@ -118,6 +128,8 @@ impl Config {
         })?;
         read(lookup, "SHUTDOWN_TIMEOUT", SPAN, &mut config.shutdown_timeout, parse_span)?;
         read(lookup, "OUTBOX_RETENTION", SPAN, &mut config.outbox_retention, parse_span)?;
+        let form = "`binary:`, `structured:` or `flat:` and a pattern of subjects, several separated by commas";
+        read(lookup, "EVENT_SHAPES", form, &mut config.event_shapes, |text| text.parse().ok())?;
         Ok(config)
     }
 
@@ -236,6 +248,15 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("NATS_ACK_WAIT") && text.contains("help:"), "{text}");
         assert!(!text.contains("sentinel"), "{text}");
+    }
+
+    #[test]
+    fn shapes_are_read_and_bad_ones_are_refused() {
+        let read = |text: &'static str| Config::from_lookup(|name| (name == "EVENT_SHAPES").then(|| text.into()));
+        let config = read("flat:appointment.>").unwrap();
+        assert_eq!(config.event_shapes.of("appointment.scheduled"), crate::event::Shape::Flat);
+        let error = read("round:appointment.>").unwrap_err().to_string();
+        assert!(error.contains("EVENT_SHAPES") && error.contains("help: set it to `binary:`"), "{error}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(crate) use self::subscription::{Delivery, Route, Subscription, give_back};
 use crate::config::Config;
 use crate::context::{Context, Id};
 use crate::error::{Error, Result};
-use crate::event::{Draft, Outgoing, Publish};
+use crate::event::{Draft, Outgoing, Publish, Shape, Shapes};
 
 /// A handle on the bus, cheap to clone.
 ///
@@ -32,6 +32,7 @@ use crate::event::{Draft, Outgoing, Publish};
 pub struct Bus {
     transport: Transport,
     source: Arc<str>,
+    shapes: Shapes,
     max_payload: usize,
 }
 
@@ -87,6 +88,7 @@ impl Bus {
         Self {
             transport: Transport::Local(local::LocalBus::new()),
             source: config.service.into(),
+            shapes: config.event_shapes,
             max_payload: config.max_payload,
         }
     }
@@ -113,7 +115,8 @@ impl Bus {
     /// See [`connect`](Self::connect).
     pub async fn from_config(config: &Config) -> Result<Self> {
         let Some(url) = &config.nats_url else {
-            return Ok(Self { max_payload: config.max_payload, ..Self::local().with_source(&config.service) });
+            let bus = Self::local().with_source(&config.service).with_shapes(config.event_shapes.clone());
+            return Ok(Self { max_payload: config.max_payload, ..bus });
         };
         Self::connect_nats(url, config).await
     }
@@ -121,7 +124,8 @@ impl Bus {
     #[cfg(feature = "nats")]
     async fn connect_nats(url: &str, config: &Config) -> Result<Self> {
         let transport = Transport::Nats(nats::NatsBus::connect(url, config).await?);
-        Ok(Self { transport, source: config.service.as_str().into(), max_payload: config.max_payload })
+        let (source, shapes) = (config.service.as_str().into(), config.event_shapes.clone());
+        Ok(Self { transport, source, shapes, max_payload: config.max_payload })
     }
 
     #[cfg(not(feature = "nats"))]
@@ -138,6 +142,26 @@ impl Bus {
     #[must_use]
     pub fn with_source(&self, source: &str) -> Self {
         Self { source: source.into(), ..self.clone() }
+    }
+
+    /// The same bus, writing events on these subjects in another shape. Patterns that were given before come first.
+    ///
+    /// ```
+    /// # fn main() -> shared::Result<()> {
+    /// use shared::event::Shape;
+    ///
+    /// let bus = shared::Bus::local().with_shape("appointment.>", Shape::Flat)?;
+    /// # drop(bus); Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Usage`]: it is no pattern.
+    pub fn with_shape(&self, pattern: &str, shape: Shape) -> Result<Self> {
+        Ok(self.with_shapes(self.shapes.clone().with(pattern, shape)?))
+    }
+
+    pub(crate) fn with_shapes(&self, shapes: Shapes) -> Self {
+        Self { shapes, ..self.clone() }
     }
 
     /// `local` or `nats`.
@@ -175,7 +199,8 @@ impl Bus {
 
     async fn publish_draft(&self, draft: Draft) -> Result<Receipt> {
         let context = Context::current();
-        let outgoing = draft.seal(&context, &self.source, self.max_payload)?;
+        let shape = self.shapes.of(&draft.subject);
+        let outgoing = draft.seal(&context, &self.source, shape, self.max_payload)?;
         let event_id = outgoing.id;
         let acked = self.send(&outgoing).await?;
         match tokio::time::timeout(PUBLISH_TIMEOUT, acked).await {
@@ -188,10 +213,11 @@ impl Bus {
     /// Sends an event; the future it returns waits for the acknowledgement. Events are stored in the order of
     /// the calls as long as none fails.
     pub(crate) async fn send(&self, event: &Outgoing) -> Result<Acked> {
+        let event = event.written();
         match &self.transport {
-            Transport::Local(bus) => bus.send(event).await,
+            Transport::Local(bus) => bus.send(&event).await,
             #[cfg(feature = "nats")]
-            Transport::Nats(bus) => bus.send(event).await,
+            Transport::Nats(bus) => bus.send(&event).await,
         }
     }
 

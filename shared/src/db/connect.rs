@@ -8,6 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use super::{Db, Location, Pool};
 use crate::config::{Config, redact};
 use crate::error::{ConfigError, Error, Result};
+use crate::event::Shapes;
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -19,6 +20,7 @@ pub struct DbOptions {
     statement_timeout: Duration,
     max_payload: usize,
     source: String,
+    shapes: Shapes,
 }
 
 /// A URL that may hold a password: not printed.
@@ -49,6 +51,7 @@ impl DbOptions {
             statement_timeout: config.database_statement_timeout,
             max_payload: config.max_payload,
             source: config.service.clone(),
+            shapes: config.event_shapes.clone(),
         }
     }
 
@@ -125,7 +128,10 @@ impl DbOptions {
             .connect_lazy_with(options);
         let first = tokio::time::timeout(Duration::from_secs(10), self.first_connection(&pool)).await;
         match first {
-            Ok(Ok(())) => Ok(Db::new(Pool::Postgres(pool), self.max_payload, &self.source, location)),
+            Ok(Ok(())) => {
+                let db = Db::new(Pool::Postgres(pool), self.max_payload, &self.source, location);
+                Ok(db.with_shapes(self.shapes))
+            }
             Ok(Err(error)) => Err(self.postgres_error(error)),
             Err(_) => Err(self.error(
                 "the server does not answer within 10 s".into(),
@@ -217,7 +223,8 @@ impl DbOptions {
                 .connect_lazy_with(options.create_if_missing(false));
             (writer, reader)
         };
-        Ok(Db::new(Pool::Sqlite { writer, reader }, self.max_payload, &self.source, location))
+        let db = Db::new(Pool::Sqlite { writer, reader }, self.max_payload, &self.source, location);
+        Ok(db.with_shapes(self.shapes))
     }
 
     #[cfg(feature = "sqlite")]

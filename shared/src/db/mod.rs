@@ -26,6 +26,7 @@ pub use self::outbox::Outbox;
 pub use self::tx::Tx;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::event::{Shape, Shapes};
 
 /// A handle on the database, cheap to clone.
 ///
@@ -41,6 +42,7 @@ use crate::error::{Error, Result};
 pub struct Db {
     inner: Arc<Inner>,
     source: Arc<str>,
+    shapes: Shapes,
 }
 
 struct Inner {
@@ -97,13 +99,31 @@ impl Db {
 
     fn new(pool: Pool, max_payload: usize, source: &str, location: Location) -> Self {
         let inner = Inner { pool, nudge: Notify::new(), max_payload, location };
-        Self { inner: Arc::new(inner), source: source.into() }
+        Self { inner: Arc::new(inner), source: source.into(), shapes: Shapes::new() }
     }
 
     /// The same database, publishing as another service (`ce-source`).
     #[must_use]
     pub fn with_source(&self, source: &str) -> Self {
-        Self { inner: Arc::clone(&self.inner), source: source.into() }
+        Self { source: source.into(), ..self.clone() }
+    }
+
+    /// The same database, writing events on these subjects in another shape; see
+    /// [`Bus::with_shape`](crate::Bus::with_shape). What a transaction publishes keeps the shape that it was
+    /// published with.
+    ///
+    /// # Errors
+    /// [`Error::Usage`]: it is no pattern.
+    pub fn with_shape(&self, pattern: &str, shape: Shape) -> Result<Self> {
+        Ok(self.with_shapes(self.shapes.clone().with(pattern, shape)?))
+    }
+
+    pub(crate) fn with_shapes(&self, shapes: Shapes) -> Self {
+        Self { shapes, ..self.clone() }
+    }
+
+    pub(crate) fn shapes(&self) -> &Shapes {
+        &self.shapes
     }
 
     /// The name under which this handle publishes.

@@ -13,7 +13,7 @@ use super::dialect::{Args, Engine, Row, Sql, SqlText};
 use super::executor::{Access, Executor};
 use crate::entity::EntityValue;
 use crate::error::Result;
-use crate::event::{Headers, Outgoing};
+use crate::event::{Headers, Outgoing, Shape};
 
 const COLUMNS: &str = "event_id, subject, event_type, event_key, headers, payload, created_at";
 
@@ -74,13 +74,13 @@ fn bind_row(args: &mut Args, event: &Outgoing) {
     event.subject.bind(args);
     event.event_type.bind(args);
     event.key.bind(args);
-    event.headers.to_json().bind(args);
+    event.shape.noted(&event.headers).bind(args);
     event.payload.to_vec().bind(args);
     event.time.bind(args);
 }
 
 fn bind_columns(args: &mut Args, events: &[Outgoing]) {
-    let headers: Vec<String> = events.iter().map(|event| event.headers.to_json()).collect();
+    let headers: Vec<String> = events.iter().map(|event| event.shape.noted(&event.headers)).collect();
     let payloads: Vec<Vec<u8>> = events.iter().map(|event| event.payload.to_vec()).collect();
     EntityValue::bind_array(events.iter().map(|event| Some(&event.id)), args);
     EntityValue::bind_array(events.iter().map(|event| Some(&event.subject)), args);
@@ -315,7 +315,9 @@ fn pending(row: &Row) -> Result<Pending> {
     let payload: Vec<u8> = row.required(6)?;
     let seq: i64 = row.required(0)?;
     let mut headers = Headers::from_json(&headers);
-    headers.set("ce-sequence", seq.to_string());
+    let shape = Shape::read_note(&mut headers);
+    // CloudEvents compares sequences as texts
+    headers.set("ce-sequence", format!("{seq:020}"));
     Ok(Pending {
         seq,
         event: Outgoing {
@@ -326,6 +328,7 @@ fn pending(row: &Row) -> Result<Pending> {
             headers,
             payload: Bytes::from(payload),
             time: EntityValue::read(row, 7)?,
+            shape,
         },
     })
 }

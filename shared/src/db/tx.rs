@@ -248,7 +248,8 @@ impl Tx {
 
     pub(crate) fn publish_draft(&self, draft: crate::event::Draft) -> Result<uuid::Uuid> {
         let db = &self.inner.db;
-        let outgoing = draft.seal(&self.inner.context, db.source(), db.max_payload())?;
+        let shape = db.shapes().of(&draft.subject);
+        let outgoing = draft.seal(&self.inner.context, db.source(), shape, db.max_payload())?;
         let id = outgoing.id;
         lock(&self.inner.events).push(outgoing);
         Ok(id)

@@ -38,8 +38,16 @@ pub enum DecodeCode {
     NewerVersion,
     /// The event was written by an older version of its type, which this one is not made of.
     OlderVersion,
-    /// The message has no event type, or its headers contradict each other.
+    /// The message has no event type.
     Envelope,
+    /// A CloudEvents attribute is missing, given twice, or of a wrong type.
+    Attribute,
+    /// The message is a CloudEvent of another version than 1.x.
+    SpecVersion,
+    /// The event's data is not said to be JSON in UTF-8.
+    ContentType,
+    /// The message is a batch of events.
+    Batch,
     /// A column's value cannot be read as the field's type.
     Column,
 }
@@ -60,6 +68,10 @@ impl DecodeCode {
             Self::NewerVersion => "newer_version",
             Self::OlderVersion => "older_version",
             Self::Envelope => "envelope",
+            Self::Attribute => "attribute",
+            Self::SpecVersion => "spec_version",
+            Self::ContentType => "content_type",
+            Self::Batch => "batch",
             Self::Column => "column",
         }
     }
@@ -77,6 +89,10 @@ impl DecodeCode {
             Self::NewerVersion => "the event is of a newer version than this program knows",
             Self::OlderVersion => "the event is of an older version than this program knows",
             Self::Envelope => "the message does not say which event it is",
+            Self::Attribute => "the CloudEvents attribute is missing, given twice or of a wrong type",
+            Self::SpecVersion => "the message is a CloudEvent of another version than 1.x",
+            Self::ContentType => "the data is not JSON in UTF-8",
+            Self::Batch => "the message is a batch of events; its publisher must send them one by one",
             Self::Column => "a column's value does not fit the field",
         }
     }

@@ -31,6 +31,12 @@ impl Headers {
         self.push(name, value);
     }
 
+    /// Takes a header out.
+    pub(crate) fn remove(&mut self, name: &str) -> Option<String> {
+        let at = self.0.iter().position(|(n, _)| n.eq_ignore_ascii_case(name))?;
+        Some(self.0.remove(at).1)
+    }
+
     /// Names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
@@ -43,15 +49,28 @@ impl Headers {
 
     /// As a JSON object, the form in which the outbox keeps them.
     pub(crate) fn to_json(&self) -> String {
-        let map: serde_json::Map<String, serde_json::Value> =
-            self.0.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
-        serde_json::Value::Object(map).to_string()
+        use serde_json::{Map, Value};
+        let mut map = Map::new();
+        for (name, value) in &self.0 {
+            // a name that comes twice has an array: what contradicts itself must still do so after a replay
+            match map.get_mut(name) {
+                None => drop(map.insert(name.clone(), value.clone().into())),
+                Some(Value::Array(values)) => values.push(value.clone().into()),
+                Some(first) => *first = Value::Array(vec![first.take(), value.clone().into()]),
+            }
+        }
+        Value::Object(map).to_string()
     }
 
     /// The opposite of [`to_json`](Self::to_json); anything else reads as no headers.
     pub(crate) fn from_json(text: &str) -> Self {
-        let Ok(serde_json::Value::Object(map)) = serde_json::from_str(text) else { return Self::new() };
-        Self(map.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect())
+        use serde_json::Value;
+        let Ok(Value::Object(map)) = serde_json::from_str(text) else { return Self::new() };
+        let values = map.into_iter().flat_map(|(name, value)| {
+            let values = if let Value::Array(values) = value { values } else { vec![value] };
+            values.into_iter().map(move |value| (name.clone(), value))
+        });
+        Self(values.filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect())
     }
 }
 
@@ -62,5 +81,28 @@ impl FromIterator<(String, String)> for Headers {
             headers.push(name, value);
         }
         headers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_survive_the_outbox() {
+        let pairs = [("b", "1"), ("a", "2"), ("b", "3"), ("B", "4"), ("b", "5")];
+        let headers: Headers = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
+        let again = Headers::from_json(&headers.to_json());
+        let values = |name: &str| again.iter().filter(|(n, _)| *n == name).map(|(_, value)| value).collect::<Vec<_>>();
+        assert_eq!((values("a"), values("b"), values("B")), (vec!["2"], vec!["1", "3", "5"], vec!["4"]));
+        assert_eq!(Headers::from_json("[]"), Headers::new());
+    }
+
+    #[test]
+    fn a_value_cannot_end_its_header() {
+        let mut headers = Headers::new();
+        headers.push("a", "1\r\nNats-Msg-Id: 2");
+        headers.push("b: 1\r\nc", "2");
+        assert_eq!(headers, Headers::new());
     }
 }

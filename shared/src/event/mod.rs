@@ -1,7 +1,7 @@
 //! What happened: event types, sets of them, and how they travel.
 
 mod decode;
-mod envelope;
+pub mod envelope;
 mod headers;
 mod metadata;
 mod schema;
@@ -19,7 +19,7 @@ pub(crate) use self::decode::{decode_json, decode_older, decode_raw};
 pub(crate) use self::envelope::ordering_key;
 #[cfg(feature = "nats")]
 pub(crate) use self::envelope::percent_decode;
-pub use self::envelope::{Delivered, Incoming, MAX_HEADERS_BYTES, Outgoing, parse};
+pub use self::envelope::{Delivered, Incoming, MAX_HEADERS_BYTES, Outgoing, Shape, Shapes, parse};
 pub use self::headers::Headers;
 pub use self::metadata::Metadata;
 pub use self::schema::{EventSchema, FieldSchema, FieldType};

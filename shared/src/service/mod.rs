@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::db::Tx;
 use crate::entity::EntityDef;
 use crate::error::Result;
-use crate::event::Metadata;
+use crate::event::{Metadata, Shape, Shapes};
 use crate::time::Clock;
 
 /// A service: what it stores, whom it lets react, and what those need.
@@ -40,6 +40,7 @@ pub struct Service {
     subscribers: Vec<Subscriber>,
     states: States,
     clock: Option<Clock>,
+    shapes: Shapes,
     mistakes: Vec<String>,
 }
 
@@ -54,6 +55,7 @@ impl Service {
             subscribers: Vec::new(),
             states: States::default(),
             clock: None,
+            shapes: Shapes::new(),
             mistakes: Vec::new(),
         }
     }
@@ -103,6 +105,27 @@ impl Service {
     #[must_use]
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, state: T) -> Self {
         self.states.insert(state);
+        self
+    }
+
+    /// Writes events on these subjects in another shape than CloudEvents' binary mode: for services that read no
+    /// other. The first pattern that covers a subject decides; those of `EVENT_SHAPES` come before these. It goes for
+    /// all that the process publishes.
+    ///
+    /// ```
+    /// use shared::event::Shape;
+    /// use shared::prelude::*;
+    ///
+    /// // a service in Python reads the flat JSON of the Python package
+    /// let service = Service::new("scheduling").shape("appointment.>", Shape::Flat);
+    /// # drop(service);
+    /// ```
+    #[must_use]
+    pub fn shape(mut self, pattern: &str, shape: Shape) -> Self {
+        match self.shapes.clone().with(pattern, shape) {
+            Ok(shapes) => self.shapes = shapes,
+            Err(error) => self.mistakes.push(error.to_string()),
+        }
         self
     }
 

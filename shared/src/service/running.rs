@@ -60,6 +60,7 @@ pub async fn start(config: &Config, services: impl IntoIterator<Item = Service>)
 /// See [`start`].
 pub(crate) async fn start_on(db: Db, bus: Bus, config: &Config, services: Vec<Service>) -> Result<Running> {
     check(&services)?;
+    let (db, bus) = shaped(db, bus, config, &services);
     if config.create_tables {
         let entities: Vec<&'static EntityDef> =
             services.iter().flat_map(|service| service.entities.iter().copied()).collect();
@@ -96,9 +97,16 @@ pub(crate) async fn prepare(config: &Config, service: Service) -> Result<Running
     check(std::slice::from_ref(&service))?;
     let db = DbOptions::from_config(config).connect().await?;
     let bus = Bus::from_config(config).await?;
+    let (db, bus) = shaped(db, bus, config, std::slice::from_ref(&service));
     let mut running = Running::idle(db.clone(), bus.clone());
     running.subscriptions = subscriptions(service, &db, &bus);
     Ok(running)
+}
+
+/// The handles, writing events as the configuration and the services say.
+fn shaped(db: Db, bus: Bus, config: &Config, services: &[Service]) -> (Db, Bus) {
+    let shapes = services.iter().fold(config.event_shapes.clone(), |shapes, service| shapes.then(&service.shapes));
+    (db.with_shapes(shapes.clone()), bus.with_shapes(shapes))
 }
 
 fn subscriptions(service: Service, db: &Db, bus: &Bus) -> Vec<Arc<Subscription>> {

@@ -54,6 +54,15 @@ fn bad_messages() -> Vec<(&'static str, Foreign)> {
                 .header("content-type", "application/cloudevents+json"),
         ),
         ("wrong_type", Foreign::new("note.taken", r#"{"event_type":7,"topic":"sentinel"}"#)),
+        ("spec_version", event(&taken_json("sentinel", 1)).header("ce-specversion", "0.3")),
+        ("attribute", event(&taken_json("sentinel", 1)).header("ce-source", "")),
+        ("attribute", event(&taken_json("sentinel", 1)).header("CE-TYPE", "note.sentinel")),
+        ("content_type", event("sentinel").header("content-type", "text/sentinel")),
+        (
+            "batch",
+            event(r#"[{"specversion":"1.0","data":"sentinel"}]"#)
+                .header("content-type", "application/cloudevents-batch+json"),
+        ),
     ]
 }
 

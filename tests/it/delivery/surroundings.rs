@@ -90,6 +90,7 @@ impl Foreign {
     pub(crate) fn event(subject: &str, payload: impl AsRef<[u8]>) -> Self {
         Self::new(subject, payload)
             .header("ce-specversion", "1.0")
+            .header("ce-id", &id::new().to_string())
             .header("ce-type", subject)
             .header("ce-source", "/elsewhere")
     }
