@@ -49,7 +49,7 @@ use proc_macro::TokenStream;
 ///
 /// | `#[event(..)]` | value | meaning |
 /// |---|---|---|
-/// | `subject` | `"appointment.booked"` | where it is published; required. A slot `{field}` is filled with the field's value: a `Uuid`, an integer, a `bool`, or another type with `SubjectToken` |
+/// | `subject` | `"appointment.booked"` | where it is published; required. A slot `{field}` is filled with the field's value: a `Uuid`, an integer, a `bool`, an enum with `#[derive(EntityEnum)]`, a `Token`, or another type with `SubjectToken`. The first token has no slot: it is the domain |
 /// | `key` | a field | the ordering key: events with the same key are handled in the order of their commits |
 /// | `version` | a number from 1 | the version of the payload; 1 if not given |
 /// | `upcast(from = …)` | an event | the next older version, see [Versions](#versions) |
@@ -140,8 +140,8 @@ use proc_macro::TokenStream;
 /// | `crate` | a path | as on a struct |
 ///
 /// Each variant wraps one event. Generated are the impls of `Validate`, `EventSet` and `Publish`, and `From` for each
-/// member (and from a subset into the whole). That every member is of the domain, and that no two have the same subject
-/// or type name, is checked while the program is compiled.
+/// member (and from a subset into the whole). That every member is of the domain, and that no two have the same subject,
+/// whatever its slots are called, or the same type name, is checked while the program is compiled.
 ///
 /// # On a field: `#[validate(..)]`
 ///
@@ -261,14 +261,34 @@ pub fn derive_validate(input: TokenStream) -> TokenStream {
 /// event's type while the program is compiled: a pattern that can never match, a wildcard over a single event, and a
 /// wildcard that delivers an event of the domain which the type does not have are errors.
 ///
+/// What stands for each `*` can be taken as an argument, without looking into the event: `Captures<Uuid>` for one,
+/// `Captures<(Uuid, Token)>` for two. As many types as there are `*`, or it does not compile.
+///
+/// ```
+/// use shared::prelude::*;
+/// # #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+/// # #[event(subject = "clinic.{clinic_id}.opened")]
+/// # pub struct ClinicOpened { pub clinic_id: Uuid }
+/// # #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+/// # #[event(subject = "clinic.{clinic_id}.closed")]
+/// # pub struct ClinicClosed { pub clinic_id: Uuid }
+/// # #[derive(Debug, Clone, Event)]
+/// # #[event(domain = "clinic")]
+/// # pub enum ClinicEvent { Opened(ClinicOpened), Closed(ClinicClosed) }
+/// #[subscribe("clinic.*.>")]
+/// async fn follow(event: ClinicEvent, Captures(clinic_id): Captures<Uuid>) {
+///     shared::tracing::info!(%clinic_id, "seen");
+/// }
+/// ```
+///
 /// # The function
 ///
 /// It stays what it is, callable from a test. Beside it, a hidden type of the same name is generated, which
 /// `subscribers![..]` registers it by.
 ///
 /// - The first argument is the event: a type with `#[derive(Event)]`, by value.
-/// - The others, in any order, are taken from the delivery: `&mut Tx`, `&Db`, `&Bus`, `&Metadata`, `State<T>`, and
-///   whatever implements `shared::service::FromDelivery`.
+/// - The others, in any order, are taken from the delivery: `&mut Tx`, `&Db`, `&Bus`, `&Metadata`, `State<T>`,
+///   `Captures<T>`, and whatever implements `shared::service::FromDelivery`.
 /// - It returns `()`, an event, `Option` or `Vec` of events, or a `Result` of these. Returned events are published in
 ///   the handler's transaction.
 ///
@@ -348,7 +368,7 @@ pub fn subscribe(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | key | type | meaning |
 /// |---|---|---|
 /// | `id` | `Uuid` or a newtype of it | the id, made by the library (UUIDv7) |
-/// | `id, given` | also `i32`, `i64`, `String` | the id, supplied by the caller |
+/// | `id, given` | also `i32`, `i64`, `String`, `Token` | the id, supplied by the caller |
 /// | `version` | `i64` | counts the updates; a lost race is `Error::Stale` |
 /// | `created_at`, `updated_at` | `DateTime<Utc>` | set by the library |
 /// | `deleted_at` | `Option<DateTime<Utc>>` | rows are marked instead of deleted, and no longer found |
@@ -370,7 +390,8 @@ pub fn derive_entity(input: TokenStream) -> TokenStream {
 /// Stores an enum without fields as text, with a check constraint on its names.
 ///
 /// A variant is stored in `snake_case`, or as `#[entity(rename = "…")]` says. `as_str()` is that text. The enum can be
-/// an ordering key, and a slot of a subject as long as its texts are of letters, digits, `_` and `-`.
+/// an ordering key, and a slot of a subject as long as its texts are of letters, digits, `_` and `-`. No entity needs to
+/// have it: this is also the derive of an enum that only events have.
 ///
 /// ```
 /// # use shared::prelude::*;

@@ -77,6 +77,16 @@ pub(crate) fn checked(function: TokenStream, arguments: &TokenStream, place: Spa
     generated!(#[allow(unused_qualifications)] const _: () = #call;)
 }
 
+/// As [`checked`], with all of these tokens as the place.
+pub(crate) fn checked_over(function: TokenStream, arguments: &TokenStream, place: &impl ToTokens) -> TokenStream {
+    // a call reaches from where the function's name begins to where the parenthesis closes
+    let (first, last) = ends(place);
+    let function = respanned(function, first);
+    let mut arguments = Group::new(Delimiter::Parenthesis, arguments.clone());
+    arguments.set_span(last);
+    generated!(#[allow(unused_qualifications)] const _: () = #function #arguments;)
+}
+
 /// `<Type as Bound>::Name`, spanned over the whole of the user's type.
 ///
 /// The compiler says the same thing at the same place only once. So a type that is wrong is reported once if everything

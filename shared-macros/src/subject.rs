@@ -118,6 +118,10 @@ fn token(part: &str, at: Range<usize>, last: bool, grammar: Grammar) -> Result<T
     match (grammar, part.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'))) {
         (Grammar::Pattern, _) => Err(mistake("a pattern has no slots; write `*` for any value", at)),
         (Grammar::Domain, _) => Err(mistake("a domain has no slots", at)),
+        (Grammar::Subject, Some(_)) if at.start == 0 => Err(mistake(
+            "a subject starts with its domain, which is the same for every event\nhelp: put it before the slot, such as `clinic.{clinic_id}`",
+            at,
+        )),
         (Grammar::Subject, Some(field)) if !field.is_empty() && !field.contains(['{', '}']) => {
             Ok(Token::Slot { field: field.to_owned(), at })
         }

@@ -132,15 +132,21 @@ fn expand(krate: &Path, model: &Model) -> TokenStream {
                 __shared::bind_enums(__values, Self::as_str, __args);
             }
             fn read_option(__row: &__shared::Row, __index: usize) -> __shared::Result<::core::option::Option<Self>> {
-                __shared::read_enum(__row, __index, |__text| match __text {
-                    #(#texts => ::core::option::Option::Some(Self::#variants),)*
-                    _ => ::core::option::Option::None,
-                })
+                __shared::read_enum(__row, __index, <Self as __shared::FromToken>::from_token)
             }
         }
         #[automatically_derived]
         impl __shared::Comparable for #ident {}
         #token
+        #[automatically_derived]
+        impl __shared::FromToken for #ident {
+            fn from_token(__text: &str) -> ::core::option::Option<Self> {
+                match __text {
+                    #(#texts => ::core::option::Option::Some(Self::#variants),)*
+                    _ => ::core::option::Option::None,
+                }
+            }
+        }
         #[automatically_derived]
         impl __shared::OrderingKey for #ident {
             fn key(&self) -> ::std::string::String { ::std::borrow::ToOwned::to_owned(self.as_str()) }
@@ -159,6 +165,18 @@ fn fallback(krate: &Path, model: &Model) -> TokenStream {
             #vis const fn as_str(&self) -> &'static str { "" }
         }
         #value
+        #[automatically_derived]
+        impl __shared::SubjectToken for #ident {
+            fn token(&self) -> ::std::borrow::Cow<'static, str> { ::std::borrow::Cow::Borrowed("") }
+        }
+        #[automatically_derived]
+        impl __shared::FromToken for #ident {
+            fn from_token(_: &str) -> ::core::option::Option<Self> { ::core::option::Option::None }
+        }
+        #[automatically_derived]
+        impl __shared::OrderingKey for #ident {
+            fn key(&self) -> ::std::string::String { ::std::string::String::new() }
+        }
     };
     in_block(krate, &impls)
 }

@@ -202,10 +202,6 @@ fn derived_type(text: &LitStr, tokens: &[Token], errors: &mut Errors) -> Option<
         })
         .collect();
     let name = literals.join(".");
-    if name.is_empty() {
-        errors.report(text, "a subject of slots alone does not name the event\nhelp: start it with its domain, such as `clinic.{clinic_id}`");
-        return None;
-    }
     if !name.chars().all(|c| c.is_ascii_graphic()) {
         errors.report(
             text,

@@ -6,7 +6,7 @@ use syn::{Path, Type};
 
 use super::check::{Argument, Model, Output};
 use super::input::Target;
-use crate::spans::{at, checked, ends, generated, in_block, judged, projected, respanned_outside};
+use crate::spans::{at, checked, checked_over, ends, generated, in_block, judged, projected, respanned_outside};
 
 pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
     let Target { cfgs, ident, .. } = &model.target;
@@ -14,6 +14,7 @@ pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
     let event = judged(&model.event, &generated!(__shared::Handled));
     let (alias, gate) = gate(&model.event);
     let (spec, check, call) = (spec(model), check(model, &gate), call(model, &event, &gate));
+    let captures = captures(model, &gate);
     let subscribe = generated! {
         #alias
         #[automatically_derived]
@@ -23,6 +24,7 @@ pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
             #check
             #call
         }
+        #captures
     };
     let subscribe = in_block(krate, &subscribe);
     let proof = proof(krate, model);
@@ -68,6 +70,21 @@ fn proof(krate: &Path, model: &Model) -> TokenStream {
     let on_unknown = on_unknown(&generated!(#krate::__private), model);
     let check = generated!(#krate::__private::check_subscription);
     checked(check, &generated!(#pattern, #set, #on_unknown), pattern.span())
+}
+
+/// The checks that the pattern has what the arguments capture. Which argument captures is known to its type alone, but
+/// a reference does not.
+fn captures(model: &Model, gate: &TokenStream) -> TokenStream {
+    let pattern = &model.pattern;
+    let check = |argument: &Argument| match argument {
+        Argument::Extractor(ty) if !matches!(ty, Type::Reference(_)) => {
+            let extractor = extractor(ty, gate);
+            let wanted = generated!(#extractor::CAPTURES);
+            Some(checked_over(generated!(__shared::check_captures), &generated!(#pattern, #wanted), ty))
+        }
+        _ => None,
+    };
+    model.arguments.iter().filter_map(check).collect()
 }
 
 fn spec(model: &Model) -> TokenStream {

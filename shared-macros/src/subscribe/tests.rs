@@ -67,6 +67,11 @@ fn a_subscriber_is_a_type_beside_the_function() {
                     })
                 }
             }
+            #[allow(unused_qualifications)]
+            const _: () = __shared::check_captures(
+                "appointment.*",
+                <State<Mailer> as __shared::Extractor<'_, __Gate>>::CAPTURES
+            );
         };
         #[allow(unused_qualifications)]
         const _: () = ::shared::__private::check_subscription(

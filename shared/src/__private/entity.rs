@@ -11,7 +11,7 @@ pub use crate::entity::{
     Filter, Insert, IntoValue, KeyDef, MadeId, NewEntity, Newtype, ReferenceDef, Roles, Statements,
 };
 use crate::error::Result;
-pub use crate::event::subject::{OrderingKey, SubjectToken};
+pub use crate::event::subject::{FromToken, OrderingKey, SubjectToken};
 pub use crate::time::now;
 
 /// Proves what the derive cannot see, or promises: no column has two kinds of NULL, and every statement has as many

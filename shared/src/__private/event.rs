@@ -275,10 +275,8 @@ pub const fn check_member<Set: EventSet>(domain: &str, index: usize) {
     }
     if !in_domain(member.subject, domain) {
         let mut text = Message::new();
-        text.push_code(member.name);
-        text.push(" (");
-        text.push_quoted(member.subject);
-        text.push(") is not in the domain ");
+        push_named(&mut text, member);
+        text.push(" is not in the domain ");
         text.push_code(domain);
         text.push("\nhelp: the subjects of this domain start with \"");
         text.push(domain);
@@ -288,40 +286,51 @@ pub const fn check_member<Set: EventSet>(domain: &str, index: usize) {
     let mut i = 0;
     while i < index {
         let other = events[i];
-        if same(other.subject, member.subject) {
-            twice(
-                other,
-                member,
-                "subject",
-                member.subject,
-                "one subject means one payload type; give one of them a subject of its own",
-            );
+        if same_subjects(other.subject, member.subject) {
+            one_subject(other, member);
         }
         if same(other.event_type, member.event_type) {
-            twice(
-                other,
-                member,
-                "type name",
-                member.event_type,
-                "give one of them a name of its own: `#[event(type = \"…\")]`",
-            );
+            one_type_name(other, member);
         }
         i += 1;
     }
 }
 
 #[track_caller]
-const fn twice(first: &EventInfo, second: &EventInfo, what: &str, value: &str, help: &str) -> ! {
+const fn one_subject(first: &EventInfo, second: &EventInfo) -> ! {
+    let mut text = Message::new();
+    if same(first.subject, second.subject) {
+        text.push_code(first.name);
+        text.push(" and ");
+        text.push_code(second.name);
+        text.push(" have the same subject, ");
+        text.push_quoted(first.subject);
+    } else {
+        push_named(&mut text, first);
+        text.push(" and ");
+        push_named(&mut text, second);
+        text.push(" have the same subject but for the names of its slots");
+    }
+    text.push("\nhelp: one subject means one payload type; give one of them a subject of its own");
+    text.fail()
+}
+
+const fn push_named(text: &mut Message, event: &EventInfo) {
+    text.push_code(event.name);
+    text.push(" (");
+    text.push_quoted(event.subject);
+    text.push(")");
+}
+
+#[track_caller]
+const fn one_type_name(first: &EventInfo, second: &EventInfo) -> ! {
     let mut text = Message::new();
     text.push_code(first.name);
     text.push(" and ");
     text.push_code(second.name);
-    text.push(" have the same ");
-    text.push(what);
-    text.push(", ");
-    text.push_quoted(value);
-    text.push("\nhelp: ");
-    text.push(help);
+    text.push(" have the same type name, ");
+    text.push_quoted(first.event_type);
+    text.push("\nhelp: give one of them a name of its own: `#[event(type = \"…\")]`");
     text.fail()
 }
 
@@ -374,7 +383,7 @@ part_of_event! {
     #[diagnostic::on_unimplemented(
         message = "`{Self}` cannot be part of a subject",
         label = "does not make a safe subject token",
-        note = "it may contain dots, blanks or wildcards; use a `Uuid`, an integer, a `bool`, or an enum with `#[derive(EntityEnum)]`"
+        note = "it may contain dots, blanks or wildcards; use a `Uuid`, an integer, a `bool`, an enum with `#[derive(EntityEnum)]`, or a `Token`"
     )]
     Slot: SubjectToken, token -> Cow<'static, str>
 }

@@ -41,6 +41,7 @@ impl Message {
         self.push("\"");
     }
 
+    /// Appends a number in decimal digits.
     pub(super) const fn push_number(&mut self, number: u32) {
         if number >= 10 {
             self.push_number(number / 10);
@@ -159,11 +160,29 @@ mod tests {
                 text.push_quoted("a.b");
                 text.push(", not ");
                 text.push_pattern_of("clinic.{clinic_id}.opened");
+                text.push(", ");
+                text.push_number(1_203);
                 text
             };
             BUILT.as_str()
         };
-        assert_eq!(TEXT, "`X` is \"a.b\", not \"clinic.*.opened\"");
+        assert_eq!(TEXT, "`X` is \"a.b\", not \"clinic.*.opened\", 1203");
+    }
+
+    #[test]
+    fn what_slots_are_called_makes_no_other_subject() {
+        for (a, b, expected) in [
+            ("a.b", "a.b", true),
+            ("a.b", "a.c", false),
+            ("a.b", "a.b.c", false),
+            ("a.{x}.c", "a.{y}.c", true),
+            ("a.{x}.c", "a.{x}.d", false),
+            ("a.{x}.c", "a.b.c", false),
+            ("a.{x}", "a.{y}.{z}", false),
+        ] {
+            assert_eq!(same_subjects(a, b), expected, "{a} and {b}");
+            assert_eq!(same_subjects(b, a), expected, "{b} and {a}");
+        }
     }
 
     #[test]

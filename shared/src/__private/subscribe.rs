@@ -6,7 +6,7 @@ use super::event::{Set, is_refused, refused};
 use super::message::{Message, in_domain, same, tokens};
 use crate::db::Tx;
 use crate::error::Result;
-use crate::event::subject::can_match;
+use crate::event::subject::{can_match, wildcards};
 use crate::event::{Draft, EventInfo, EventSet};
 use crate::service::{BoxFuture, FromDelivery, OnUnknown, Outcome, Parts, Retry, States, SubscriberSpec, transaction};
 use crate::validate::{Checker, Validate};
@@ -40,11 +40,14 @@ pub enum Closed {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a subscriber's argument",
     label = "is not an extractor",
-    note = "after its one event a subscriber may take `&mut Tx`, `&Db`, `&Bus`, `&Metadata` and `State<T>`, in any order",
+    note = "after its one event a subscriber may take `&mut Tx`, `&Db`, `&Bus`, `&Metadata`, `Captures<T>` and `State<T>`, in any order",
     note = "the `T` of a `State<T>` is `Clone`, `Send` and `Sync`; an `Arc` is all of that",
+    note = "the `T` of a `Captures<T>` is a `Uuid`, an integer, a `bool`, an enum with `#[derive(EntityEnum)]`, a `Token` or a `String`, or a tuple of these",
     note = "for a type of your own, implement `shared::service::FromDelivery`"
 )]
 pub trait Extractor<'a, Gate>: Sized {
+    const CAPTURES: Option<usize>;
+
     /// # Errors
     /// See [`FromDelivery::from_delivery`].
     fn extract(parts: Parts<'a>) -> Result<Self>;
@@ -56,6 +59,8 @@ pub trait Extractor<'a, Gate>: Sized {
 
 #[diagnostic::do_not_recommend]
 impl<'a, T: FromDelivery<'a>> Extractor<'a, Open> for T {
+    const CAPTURES: Option<usize> = T::CAPTURES;
+
     fn extract(parts: Parts<'a>) -> Result<Self> {
         T::from_delivery(parts)
     }
@@ -67,6 +72,8 @@ impl<'a, T: FromDelivery<'a>> Extractor<'a, Open> for T {
 
 #[diagnostic::do_not_recommend]
 impl<'a, T> Extractor<'a, Closed> for T {
+    const CAPTURES: Option<usize> = None;
+
     fn extract(_: Parts<'a>) -> Result<Self> {
         refused()
     }
@@ -148,6 +155,33 @@ pub const fn check_subscription(pattern: &str, set: Set, on_unknown: OnUnknown) 
         Some(domain) => check_domain(pattern, set, domain),
         None => check_single(pattern, set),
     }
+}
+
+/// Checks that the pattern has as many `*` as an argument captures.
+///
+/// # Panics
+/// Otherwise: that ends the compilation.
+#[track_caller]
+pub const fn check_captures(pattern: &str, captures: Option<usize>) {
+    let Some(wanted) = captures else { return };
+    let (given, wanted) = (wildcards(pattern) as u32, wanted as u32);
+    if given == wanted {
+        return;
+    }
+    let mut text = Message::new();
+    text.push("`Captures` takes ");
+    text.push_number(wanted);
+    text.push(if wanted == 1 { " token, but " } else { " tokens, but " });
+    text.push_quoted(pattern);
+    text.push(" has ");
+    text.push_number(given);
+    text.push(" `*`\nhelp: ");
+    text.push(match given {
+        0 => "remove this argument, or write `*` in the pattern at the place of what it shall capture",
+        1 => "write one type: `Captures<Uuid>`",
+        _ => "write a tuple with one type for each `*`: `Captures<(Uuid, Token)>`",
+    });
+    text.fail();
 }
 
 const fn any_refused(events: &[&EventInfo]) -> bool {

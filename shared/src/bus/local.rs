@@ -1,6 +1,7 @@
 //! The in-process bus: subjects and durable names as on NATS, and nothing stored.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -8,17 +9,42 @@ use tokio_util::sync::CancellationToken;
 use super::subscription::{Acker, Control, Delivery, Route, Subscription};
 use super::{Ack, Acked, unavailable};
 use crate::error::{Error, Result};
-use crate::event::{Delivered, Outgoing, subject};
+use crate::event::subject::PatternMap;
+use crate::event::{Delivered, Outgoing};
 
 #[derive(Clone, Default)]
 pub(super) struct LocalBus {
-    routes: Arc<Mutex<Vec<LocalRoute>>>,
+    routes: Arc<Mutex<Routes>>,
+}
+
+/// The subscriptions, by pattern.
+#[derive(Default)]
+struct Routes {
+    by_pattern: PatternMap<LocalRoute>,
+    /// The pattern of each durable name.
+    patterns: HashMap<String, &'static str>,
+}
+
+impl Routes {
+    /// Puts a route in the place of the one that had its name. That one must have stopped.
+    fn replace(&mut self, route: LocalRoute, pattern: &'static str) -> Result<()> {
+        if let Some(old) = self.patterns.get(&route.durable) {
+            let stopped = |other: &LocalRoute| other.durable == route.durable && other.stopped.is_cancelled();
+            if self.by_pattern.remove(old, stopped).is_empty() {
+                return Err(Error::Usage(
+                    format!("two subscriptions are called `{}`; give one of them another `name`", route.durable).into(),
+                ));
+            }
+        }
+        self.patterns.insert(route.durable.clone(), pattern);
+        self.by_pattern.insert(pattern, route);
+        Ok(())
+    }
 }
 
 #[derive(Clone)]
 struct LocalRoute {
     durable: String,
-    pattern: &'static str,
     sender: mpsc::Sender<Delivery>,
     stopped: CancellationToken,
 }
@@ -46,23 +72,16 @@ impl LocalBus {
         Self::default()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<LocalRoute>> {
-        // pushes and retains leave the list whole even if a thread panics elsewhere
+    fn lock(&self) -> MutexGuard<'_, Routes> {
+        // nothing that is done under the lock can panic halfway
         self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn subscribe(&self, route: Route) -> Result<Subscription> {
         let (sender, receiver) = mpsc::channel(route.capacity.max(1));
         let stopped = CancellationToken::new();
-        let mut routes = self.lock();
-        if routes.iter().any(|other| other.durable == route.durable && !other.stopped.is_cancelled()) {
-            return Err(Error::Usage(
-                format!("two subscriptions are called `{}`; give one of them another `name`", route.durable).into(),
-            ));
-        }
-        routes.retain(|other| other.durable != route.durable);
-        routes.push(LocalRoute { durable: route.durable, pattern: route.pattern, sender, stopped: stopped.clone() });
-        drop(routes);
+        let local = LocalRoute { durable: route.durable, sender, stopped: stopped.clone() };
+        self.lock().replace(local, route.pattern)?;
         let registration = Registration { stopped };
         Ok(Subscription { receiver, control: Control::Local(registration) })
     }
@@ -70,8 +89,7 @@ impl LocalBus {
     /// Hands the event to every matching subscription. The returned future is done when each of them has
     /// handled or parked it; it fails when one stopped before.
     pub(super) async fn send(&self, event: &Outgoing) -> Result<Acked> {
-        let routes: Vec<LocalRoute> =
-            self.lock().iter().filter(|route| subject::covers(route.pattern, &event.subject)).cloned().collect();
+        let routes: Vec<LocalRoute> = self.lock().by_pattern.matches(&event.subject).cloned().collect();
         let mut outcomes = Vec::with_capacity(routes.len());
         for route in routes {
             let (done, outcome) = oneshot::channel();

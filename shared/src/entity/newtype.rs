@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::id::{EntityId, MadeId};
 use super::value::{Comparable, EntityValue, Searchable};
-use crate::event::subject::{OrderingKey, SubjectToken};
+use crate::event::subject::{FromToken, OrderingKey, SubjectToken};
 
 /// A struct around one value: what `#[derive(EntityValue)]` implements along with [`EntityValue`].
 ///
@@ -59,5 +59,15 @@ where
 {
     fn token(&self) -> Cow<'static, str> {
         self.inner().token()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<N: Newtype> FromToken for N
+where
+    N::Inner: FromToken,
+{
+    fn from_token(token: &str) -> Option<Self> {
+        N::Inner::from_token(token).map(N::wrap)
     }
 }

@@ -4,8 +4,10 @@ use uuid::Uuid;
 
 use super::def::ColumnType;
 use super::value::{Comparable, EntityValue, Searchable, bind_pg_array};
+use crate::db::dialect::unreadable;
 use crate::db::{Args, Row};
 use crate::error::Result;
+use crate::event::subject::Token;
 
 macro_rules! native {
     ($($rust:ty => $column:ident),* $(,)?) => {$(
@@ -92,6 +94,25 @@ impl EntityValue for String {
 }
 impl Comparable for String {}
 impl Searchable for String {}
+
+impl EntityValue for Token {
+    const TYPE: ColumnType = ColumnType::Text;
+
+    fn bind_option(value: Option<&Self>, args: &mut Args) {
+        bind_text(value.map(Self::as_str), args);
+    }
+
+    fn bind_array<'a>(values: impl Iterator<Item = Option<&'a Self>>, args: &mut Args) {
+        bind_texts(values.map(|value| value.map(Self::as_str)), args);
+    }
+
+    fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
+        let text: Option<String> = row.get(index)?;
+        text.map(|text| Self::try_from(text).map_err(|_| unreadable(index))).transpose()
+    }
+}
+impl Comparable for Token {}
+impl Searchable for Token {}
 
 impl EntityValue for Vec<u8> {
     const TYPE: ColumnType = ColumnType::Bytes;

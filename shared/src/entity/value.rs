@@ -18,7 +18,7 @@ use crate::phi::Phi;
 /// | `i16`, `i32`, `i64` | `smallint`, `integer`, `bigint` | `INTEGER` |
 /// | `bool` | `boolean` | `INTEGER`, 0 or 1 |
 /// | `f64` | `double precision` | `REAL` |
-/// | `String` | `text COLLATE "C"` | `TEXT` |
+/// | `String`, [`Token`](crate::event::subject::Token) | `text COLLATE "C"` | `TEXT` |
 /// | `Vec<u8>` | `bytea` | `BLOB` |
 /// | [`Json<T>`](super::Json) | `jsonb` | `TEXT` |
 /// | `#[derive(EntityEnum)]` | `text` with a check | `TEXT` with a check |
@@ -123,11 +123,11 @@ pub(super) enum Rows<'a, R> {
 )]
 pub trait Comparable: EntityValue {}
 
-/// Types whose columns are text that can be searched: `String`, and `Option`, `Phi` or a newtype of it.
+/// Types whose columns are text that can be searched: `String`, `Token`, and `Option`, `Phi` or a newtype of them.
 #[diagnostic::on_unimplemented(
     message = "a column of `{Self}` is not text",
     label = "is not text",
-    note = "`like`, `starts_with`, `ends_with` and `contains` work on `String`, and on `Option`, `Phi` and newtypes of it"
+    note = "`like`, `starts_with`, `ends_with` and `contains` work on `String`, `Token`, and on `Option`, `Phi` and newtypes of them"
 )]
 pub trait Searchable: Comparable {}
 

@@ -8,7 +8,7 @@ use std::fmt;
 pub struct DecodeError {
     /// The event's or entity's type name, `unknown` when the message does not say a usable one.
     pub what: Cow<'static, str>,
-    /// Where, as a JSON pointer over field names (`/duration_minutes`), empty for the whole.
+    /// Where, as a JSON pointer over field names (`/duration_minutes`), or `subject token 2`; empty for the whole.
     pub path: String,
     /// What is wrong.
     pub code: DecodeCode,
@@ -50,6 +50,8 @@ pub enum DecodeCode {
     Batch,
     /// A column's value cannot be read as the field's type.
     Column,
+    /// A token of the subject cannot be read as what the subscriber captures.
+    Subject,
 }
 
 impl DecodeCode {
@@ -73,6 +75,7 @@ impl DecodeCode {
             Self::ContentType => "content_type",
             Self::Batch => "batch",
             Self::Column => "column",
+            Self::Subject => "subject",
         }
     }
 
@@ -94,6 +97,7 @@ impl DecodeCode {
             Self::ContentType => "the data is not JSON in UTF-8",
             Self::Batch => "the message is a batch of events; its publisher must send them one by one",
             Self::Column => "a column's value does not fit the field",
+            Self::Subject => "the subject does not fit what the subscriber captures",
         }
     }
 }

@@ -18,6 +18,8 @@ pub struct Parts<'a> {
     pub bus: &'a Bus,
     /// Everything about the event but its payload.
     pub metadata: &'a Metadata,
+    /// The pattern of the subscription.
+    pub pattern: &'a str,
     /// What was given to `Service::state`.
     pub states: &'a States,
 }
@@ -61,10 +63,14 @@ pub fn transaction(tx: Option<&mut Tx>) -> Result<&mut Tx> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a subscriber's argument",
     label = "is not an extractor",
-    note = "after the event a subscriber may take `&mut Tx`, `&Db`, `&Bus`, `&Metadata` and `State<T>`, in any order",
+    note = "after the event a subscriber may take `&mut Tx`, `&Db`, `&Bus`, `&Metadata`, `Captures<T>` and `State<T>`, in any order",
     note = "for a type of your own, implement `shared::service::FromDelivery`"
 )]
 pub trait FromDelivery<'a>: Sized {
+    /// How many `*` the subscriber's pattern must have for this argument: checked while the subscriber is compiled. It
+    /// is for arguments that are made of [`Captures`](super::Captures); the others do not care.
+    const CAPTURES: Option<usize> = None;
+
     /// Makes the argument.
     ///
     /// # Errors

@@ -179,7 +179,8 @@ impl Subscription {
         tx: Option<&mut Tx>,
         metadata: &Metadata,
     ) -> Result<Vec<Draft>> {
-        let parts = Parts { db: &self.db, bus: &self.bus, metadata, states: &self.states };
+        let pattern = self.subscriber.spec.pattern;
+        let parts = Parts { db: &self.db, bus: &self.bus, metadata, pattern, states: &self.states };
         let call = AssertUnwindSafe(prepared.call(Call { tx, parts })).catch_unwind();
         match tokio::time::timeout(self.subscriber.spec.timeout, call).await {
             Err(_) => Err(Error::Timeout { what: "the handler" }),

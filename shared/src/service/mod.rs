@@ -1,5 +1,6 @@
 //! What runs: a service out of entities, subscribers and state.
 
+mod captures;
 #[cfg(feature = "cli")]
 mod cli;
 mod dispatch;
@@ -10,6 +11,7 @@ mod running;
 mod shutdown;
 mod subscriber;
 
+pub use self::captures::{Captures, FromCaptures};
 pub use self::extract::{Call, FromDelivery, Parts, State, States, transaction};
 #[cfg(feature = "sqlite")]
 pub(crate) use self::running::start_on;

@@ -6,7 +6,7 @@ use shared::prelude::*;
 
 use crate::handlers::{copy, keep, keep_all, look, service};
 use crate::script::{Gate, Script};
-use crate::surroundings::{Surroundings, cases, commit, kept, no_letters, settle};
+use crate::surroundings::{Foreign, Surroundings, cases, commit, kept, letters, no_letters, settle};
 use crate::vocabulary::{NoteErased, NoteEvent, taken};
 
 cases! {
@@ -16,6 +16,8 @@ cases! {
         events_that_nobody_takes_leave_the_outbox,
         what_the_bus_is_given_directly_arrives_too,
         a_subject_with_a_slot_is_matched_by_a_wildcard,
+        what_stands_for_the_wildcards_is_captured,
+        what_cannot_be_captured_is_a_dead_letter,
         a_pool_of_one_connection_is_enough,
         whoever_waits_for_too_little_time_is_told,
     ],
@@ -114,6 +116,99 @@ async fn a_subject_with_a_slot_is_matched_by_a_wildcard(place: Surroundings) {
     assert_eq!(script.done()[0].meta.event_type, "ward.opened");
     assert!(script.done()[0].meta.key.is_none());
     no_letters(running.db()).await;
+    running.shutdown().await.expect("it ends in time");
+}
+
+/// What may be done to a room.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema, EntityEnum)]
+enum Work {
+    Cleaned,
+    PaintedOver,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema, EntityValue)]
+struct WardId(i32);
+
+/// Something was done to a room.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(subject = "site.{ward}.room.{room}.{work}")]
+struct RoomDone {
+    ward: WardId,
+    room: Token,
+    work: Work,
+}
+
+/// A ward was closed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(subject = "site.{ward}.closed")]
+struct WardClosed {
+    ward: WardId,
+}
+
+#[derive(Debug, Clone, PartialEq, Event)]
+#[event(domain = "site")]
+enum SiteEvent {
+    RoomDone(RoomDone),
+    WardClosed(WardClosed),
+}
+
+#[subscribe("site.*.room.*.*")]
+async fn inspect(
+    event: RoomDone,
+    Captures((ward, room, work)): Captures<(WardId, Token, Work)>,
+    meta: &Metadata,
+    State(script): State<Script>,
+) -> Result<()> {
+    assert_eq!(event, RoomDone { ward, room: room.clone(), work });
+    script.play("inspect", room.as_str(), ward.0.unsigned_abs(), meta).await
+}
+
+#[subscribe("site.*.>")]
+async fn watch(
+    event: SiteEvent,
+    Captures(ward): Captures<i32>,
+    State(script): State<Script>,
+    meta: &Metadata,
+) -> Result<()> {
+    let WardId(expected) = match event {
+        SiteEvent::RoomDone(event) => event.ward,
+        SiteEvent::WardClosed(event) => event.ward,
+    };
+    assert_eq!(ward, expected);
+    script.play("watch", "watch", ward.unsigned_abs(), meta).await
+}
+
+async fn what_stands_for_the_wildcards_is_captured(place: Surroundings) {
+    let script = Script::succeed();
+    let running = place.start([service("one", &script).subscribe(subscribers![inspect, watch])]).await;
+    let done = |ward, room, work| RoomDone { ward: WardId(ward), room: Token::parse(room).expect("a token"), work };
+    commit(running.db(), [done(7, "OR-2b", Work::Cleaned), done(8, "x/y", Work::PaintedOver)]).await;
+    commit(running.db(), [WardClosed { ward: WardId(9) }]).await;
+    settle(&running).await;
+    no_letters(running.db()).await;
+    assert_eq!((script.done_of("OR-2b"), script.done_of("x/y")), (vec![7], vec![8]));
+    let mut wards = script.done_of("watch");
+    wards.sort_unstable();
+    assert_eq!(wards, [7, 8, 9]);
+    running.shutdown().await.expect("it ends in time");
+}
+
+async fn what_cannot_be_captured_is_a_dead_letter(place: Surroundings) {
+    let script = Script::succeed();
+    let running = place.start([service("one", &script).subscribe(subscribers![watch])]).await;
+    let closed = |subject: &str| Foreign::event(subject, r#"{"ward":9}"#).header("ce-type", "site.closed");
+    place.put(&running, &[closed("site.sentinel.closed"), closed("site.9.closed")]).await;
+    settle(&running).await;
+
+    assert_eq!(script.done_of("watch"), [9], "the next one is handled");
+    assert_eq!(script.begun().len(), 1);
+    let letters = letters(running.db()).await;
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert_eq!((letters[0].reason.as_str(), letters[0].attempts), ("subject", 1));
+    assert_eq!(
+        letters[0].report,
+        "cannot decode `site.closed` at subject token 2: the subject does not fit what the subscriber captures"
+    );
     running.shutdown().await.expect("it ends in time");
 }
 

@@ -19,6 +19,7 @@ on_every_engine!(
     extreme_values_come_back_as_they_went_in,
     what_one_engine_cannot_keep_is_refused_on_both,
     a_row_of_another_shape_is_a_decode_error,
+    a_text_that_is_no_token_is_a_decode_error,
 );
 
 async fn every_type_comes_back_as_it_went_in(db: Db) {
@@ -45,6 +46,7 @@ async fn every_type_comes_back_as_it_went_in(db: Db) {
         some_json: Some(address()),
         some_status: Some(Status::CheckedIn),
         some_typed: Some(PatientId(Uuid::max())),
+        some_token: Some(everything(2).token),
         some_phi: Some(Phi::new(NaiveDate::from_ymd_opt(1912, 6, 23).unwrap())),
         ..everything(2)
     };
@@ -71,6 +73,7 @@ async fn every_type_comes_back_as_it_went_in(db: Db) {
         .some_json(some.some_json.clone())
         .some_status(some.some_status)
         .some_typed(some.some_typed)
+        .some_token(some.some_token.clone())
         .some_phi(some.some_phi);
     let updated = repo.update(&none, patch).await.unwrap();
     assert_eq!(Everything { id: 2, ..updated.clone() }, some);
@@ -172,6 +175,17 @@ async fn a_row_of_another_shape_is_a_decode_error(db: Db) {
     assert!(!format!("{error:?}").contains("sentinel"));
 }
 
+async fn a_text_that_is_no_token_is_a_decode_error(db: Db) {
+    db.repo::<Everything>().create(everything(1)).await.unwrap();
+    execute(&db, "UPDATE \"order\" SET \"token\" = 'sentinel.x'").await.unwrap();
+    let error = db.repo::<Everything>().get(1).await.unwrap_err();
+    let Error::Decode(decode) = &error else { panic!("{error:?}") };
+    assert_eq!((decode.what.as_ref(), decode.path.as_str()), ("Everything", "/token"));
+    assert!(!format!("{error:?}").contains("sentinel"));
+    let found = db.repo::<Everything>().query().filter(Everything::TOKEN.starts_with("sent")).count().await.unwrap();
+    assert_eq!(found, 1);
+}
+
 fn as_new(row: &Everything) -> NewEverything {
     let row = row.clone();
     NewEverything {
@@ -190,6 +204,7 @@ fn as_new(row: &Everything) -> NewEverything {
         json: row.json,
         status: row.status,
         typed: row.typed,
+        token: row.token,
         phi: row.phi,
         some_uuid: row.some_uuid,
         some_instant: row.some_instant,
@@ -205,6 +220,7 @@ fn as_new(row: &Everything) -> NewEverything {
         some_json: row.some_json,
         some_status: row.some_status,
         some_typed: row.some_typed,
+        some_token: row.some_token,
         some_phi: row.some_phi,
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use shared::entity::Json;
+use shared::event::subject::Token;
 use shared::{Db, Entity, EntityEnum, EntityValue, Phi};
 use uuid::Uuid;
 
@@ -82,6 +83,7 @@ pub struct Everything {
     pub json: Json<Address>,
     pub status: Status,
     pub typed: PatientId,
+    pub token: Token,
     pub phi: Phi<String>,
     pub some_uuid: Option<Uuid>,
     pub some_instant: Option<DateTime<Utc>>,
@@ -97,6 +99,7 @@ pub struct Everything {
     pub some_json: Option<Json<Address>>,
     pub some_status: Option<Status>,
     pub some_typed: Option<PatientId>,
+    pub some_token: Option<Token>,
     pub some_phi: Option<Phi<NaiveDate>>,
 }
 
@@ -156,6 +159,7 @@ pub fn everything(id: i64) -> NewEverything {
         json: address(),
         status: Status::Over,
         typed: PatientId(Uuid::nil()),
+        token: Token::parse("OR-2b").unwrap(),
         phi: "protected".into(),
         some_uuid: None,
         some_instant: None,
@@ -171,6 +175,7 @@ pub fn everything(id: i64) -> NewEverything {
         some_json: None,
         some_status: None,
         some_typed: None,
+        some_token: None,
         some_phi: None,
     }
 }
