@@ -4,6 +4,7 @@
 //!   directories.
 //! - [`Process`] runs any program with its output captured, and can kill, stop and continue it.
 //! - [`Proxy`] sits between a client and a server and cuts, silences or slows the link.
+//! - [`python`] is an interpreter with the packages that programs in Python need.
 //! - [`eventually`] waits for a condition with a deadline, so that no test sleeps.
 //! - [`Scratch`] is a temporary directory.
 //!
@@ -22,6 +23,7 @@ mod port;
 mod postgres;
 mod process;
 mod proxy;
+mod python;
 mod scratch;
 mod signal;
 mod target;
@@ -32,6 +34,7 @@ pub use port::free_port;
 pub use postgres::Postgres;
 pub use process::{Launch, Process};
 pub use proxy::Proxy;
+pub use python::python;
 pub use scratch::Scratch;
 pub use signal::Signal;
 pub use wait::{equal, eventually};
