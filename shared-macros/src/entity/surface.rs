@@ -8,7 +8,7 @@ use syn::{Ident, Path};
 use super::check::{Column, Model, Role, place};
 use crate::attribute::plain_name;
 use crate::spans::generated;
-use crate::validate::{field_orders, field_rules};
+use crate::validate::{ValidatedField, field_orders, field_rules, table};
 
 /// The types themselves; their impls are for a block.
 pub(super) fn types(krate: &Path, model: &Model) -> TokenStream {
@@ -73,7 +73,7 @@ fn validate_new(model: &Model) -> TokenStream {
     let ident = new_ident(model);
     let ruled = ruled(model);
     if ruled.is_empty() {
-        return validate(&ident, None);
+        return validate(&ident, None, None);
     }
     let (names, types): (Vec<_>, Vec<_>) = ruled.iter().map(|column| (&column.ident, &column.ty)).unzip();
     // written once, for the new row and for the patch
@@ -81,23 +81,25 @@ fn validate_new(model: &Model) -> TokenStream {
         let (ident, rules) = (&column.ident, field_rules(&column.rules, &generated!(__value)));
         generated!(if let ::core::option::Option::Some(__value) = #ident { #rules })
     });
-    let check =
-        validate(&ident, Some(generated!(Self::rules(__checker, #(::core::option::Option::Some(&self.#names)),*))));
+    let call = generated!(Self::rules(__c, #(::core::option::Option::Some(&self.#names)),*));
+    let fields: Vec<&ValidatedField> = ruled.iter().map(|column| &column.rules).collect();
+    let check = validate(&ident, table(&fields, &[]), Some(call));
     generated! {
         impl #ident {
-            fn rules(__checker: &mut __shared::Checker, #(#names: ::core::option::Option<&#types>),*) { #(#rules)* }
+            fn rules(__c: &mut __shared::Checker, #(#names: ::core::option::Option<&#types>),*) { #(#rules)* }
         }
         #check
     }
 }
 
-fn validate(ident: &Ident, body: Option<TokenStream>) -> TokenStream {
+fn validate(ident: &Ident, table: Option<TokenStream>, body: Option<TokenStream>) -> TokenStream {
     let name = plain_name(ident);
-    let parameter = if body.is_some() { generated!(__checker) } else { generated!(_) };
+    let parameter = if body.is_some() { generated!(__c) } else { generated!(_) };
     generated! {
         #[automatically_derived]
         impl __shared::Validate for #ident {
             const NAME: &'static str = #name;
+            #table
             fn check(&self, #parameter: &mut __shared::Checker) { #body }
         }
     }
@@ -141,7 +143,13 @@ fn patch_impls(model: &Model) -> TokenStream {
             _ => generated!(::core::option::Option::None),
         })
         .collect();
-    let check = validate(&ident, (!given.is_empty()).then(|| generated!(#new::rules(__checker, #(#given),*))));
+    let (table, call) = if given.is_empty() {
+        (None, None)
+    } else {
+        let table = generated!(const RULES: &'static [__shared::FieldRules] = <#new as __shared::Validate>::RULES;);
+        (Some(table), Some(generated!(#new::rules(__c, #(#given),*))))
+    };
+    let check = validate(&ident, table, call);
     generated! {
         impl #ident {
             /// Nothing is set yet.

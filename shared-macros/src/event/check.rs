@@ -8,7 +8,7 @@ use super::payload::Payload;
 use crate::attribute::{self, Keys, Value, plain_name};
 use crate::diagnostics::{Errors, caret, did_you_mean};
 use crate::subject::{Grammar, Token, parse};
-use crate::validate::ValidatedField;
+use crate::validate::{Rule, ValidatedField, rules_of_struct};
 
 /// The checked model.
 pub(crate) enum Model {
@@ -28,6 +28,8 @@ pub(crate) struct EventModel {
     pub(crate) key: Option<FieldRef>,
     pub(crate) fields: Vec<ValidatedField>,
     pub(crate) payload: Payload,
+    /// The rules of the struct itself.
+    pub(crate) whole: Vec<Rule>,
 }
 
 /// The fields that a subject is completed with.
@@ -72,8 +74,9 @@ pub(crate) fn check(input: Input<'_>, errors: &mut Errors) -> Option<Model> {
     if let Some(first) = item.generics.params.first() {
         errors.report(first, NO_GENERICS);
     }
-    if let Some(attribute) = item.attrs.iter().find(|attribute| attribute.path().is_ident("validate")) {
-        errors.report(attribute, "`#[validate(..)]` belongs on a field");
+    let of_struct = matches!(&item.data, Data::Struct(data) if matches!(data.fields, Fields::Named(_)));
+    if let Some(attribute) = item.attrs.iter().find(|attribute| !of_struct && attribute.path().is_ident("validate")) {
+        errors.report(attribute, "`#[validate(..)]` belongs on an event and its fields");
     }
     match &item.data {
         Data::Struct(data) => match &data.fields {
@@ -142,6 +145,7 @@ fn event(
         subject.as_ref().filter(|_| !type_given).and_then(|(text, tokens)| derived_type(text, tokens, errors));
 
     let payload = Payload::read(&item.attrs, &plain_name(&item.ident), fields, errors);
+    let whole = rules_of_struct(&item.attrs, errors);
     let validated = ValidatedField::of_struct(&item.attrs, &Fields::Named(fields.clone()), errors);
     Some(EventModel {
         ident: item.ident.clone(),
@@ -159,6 +163,7 @@ fn event(
         },
         fields: validated,
         payload,
+        whole,
     })
 }
 

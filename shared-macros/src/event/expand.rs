@@ -19,13 +19,13 @@ pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
 }
 
 fn event(krate: &Path, model: &EventModel) -> TokenStream {
-    let EventModel { ident, subject, event_type, version, fields, .. } = model;
+    let EventModel { ident, subject, event_type, version, fields, whole, .. } = model;
     let name = plain_name(ident);
     let place = ident.span();
     let (file, line) = (quote_spanned!(place=> ::core::file!()), quote_spanned!(place=> ::core::line!()));
     let (subject_of, key_of, (table, schema)) = (subject_of(model), key_of(model), schema(model));
-    let (validate, handled) = (impl_of(ident, fields), handled(ident));
     let (older, codec) = versions(model);
+    let (validate, handled) = (impl_of(ident, fields, whole), handled(ident));
     let impls = generated! {
         #table
         #validate

@@ -57,9 +57,11 @@ fn an_event_is_constants_and_calls() {
             impl __shared::Validate for ClinicOpened {
                 const NAME: &'static str = "ClinicOpened";
                 const FIELDS: &'static [&'static str] = &["clinicId"];
-                fn check(&self, __checker: &mut __shared::Checker) {
-                    __checker.field("clinicId", |__checker| {
-                        <u32 as __shared::RangeRule<_>>::range(&self.clinic_id, __checker, 1..);
+                const RULES: &'static [__shared::FieldRules] =
+                    &[__shared::FieldRules::of("clinicId", &[__shared::at_least::<1>()])];
+                fn check(&self, __c: &mut __shared::Checker) {
+                    __c.field("clinicId", |__c| {
+                        <u32 as __shared::RangeRule<_>>::range(&self.clinic_id, __c, 1..);
                     });
                 }
             }

@@ -1,6 +1,7 @@
-//! `min` and `max` of the rules `range` and `length`.
+//! The bounds of the rules `range` and `length`.
 
 use darling::FromMeta;
+use darling::ast::NestedMeta;
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{Expr, ExprLit, ExprUnary, Lit, Meta, MetaList, Type, UnOp};
@@ -9,41 +10,131 @@ use crate::attribute::{Form, Keys, Value, expression, options};
 use crate::diagnostics::Errors;
 
 /// At least one bound; `min` is not above `max` as far as the macro can tell.
-pub(crate) struct Bounds {
-    pub(crate) min: Option<Expr>,
-    pub(crate) max: Option<Expr>,
+pub(crate) enum Bounds {
+    AtLeast(Expr),
+    AtMost(Expr),
+    Between(Expr, Expr),
+    Exactly(Expr),
 }
 
-struct Bound(Expr);
+/// How a `length` is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Characters of a text, items of everything else.
+    OfType,
+    Bytes,
+}
 
-impl Form for Bound {
-    const TAKES: &'static str = "a value, such as `5`";
+/// A bound of a `range`. What is no number may still be a constant or an expression for a date.
+struct Limit(Expr);
+
+impl Form for Limit {
+    const TAKES: &'static str = "a number or an expression, such as `5`";
 
     fn read(meta: &Meta) -> Option<Self> {
-        expression(meta).cloned().map(Self)
+        match expression(meta)? {
+            Expr::Lit(ExprLit { lit: Lit::Int(_) | Lit::Float(_), .. }) => expression(meta).cloned().map(Self),
+            Expr::Lit(_) | Expr::Verbatim(_) => None,
+            other => Some(Self(other.clone())),
+        }
+    }
+}
+
+/// A bound of a `length`.
+struct Count(Expr);
+
+impl Form for Count {
+    const TAKES: &'static str = "a number that is not negative, such as `5`, or a constant";
+
+    fn read(meta: &Meta) -> Option<Self> {
+        match expression(meta)? {
+            Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) => expression(meta).cloned().map(Self),
+            Expr::Lit(_) | Expr::Verbatim(_) | Expr::Unary(ExprUnary { op: UnOp::Neg(_), .. }) => None,
+            other => Some(Self(other.clone())),
+        }
+    }
+}
+
+/// `bytes`, alone.
+struct Bytes;
+
+impl Form for Bytes {
+    const TAKES: &'static str = "no value: write `length(bytes, max = 500)`";
+
+    fn read(meta: &Meta) -> Option<Self> {
+        meta.require_path_only().ok().map(|_| Self)
     }
 }
 
 #[derive(Default, FromMeta)]
-struct Options {
-    min: Option<Value<Bound>>,
-    max: Option<Value<Bound>>,
+struct Range {
+    min: Option<Value<Limit>>,
+    max: Option<Value<Limit>>,
+}
+
+#[derive(Default, FromMeta)]
+struct Length {
+    bytes: Option<Value<Bytes>>,
+    min: Option<Value<Count>>,
+    max: Option<Value<Count>>,
+    equal: Option<Value<Count>>,
 }
 
 impl Bounds {
-    pub(crate) fn read(list: &MetaList, rule: &str, key: Span, errors: &mut Errors) -> Option<Self> {
+    /// The bounds in `range(..)`, whose name stands at `key`.
+    pub(crate) fn of_range(list: &MetaList, key: Span, errors: &mut Errors) -> Option<Self> {
         let before = errors.len();
-        let entries = Keys::of(rule, &["min", "max"]).in_list(list.tokens.clone(), errors);
-        let given: Options = options(&entries, errors);
-        let mut take = |value: Option<Value<Bound>>| value.and_then(|value| value.take(errors)).map(|Bound(expr)| expr);
+        let entries = Keys::of("range", &["min", "max"]).in_list(list.tokens.clone(), errors);
+        let given: Range = options(&entries, errors);
+        let mut take = |value: Option<Value<Limit>>| value?.take(errors).map(|Limit(expr)| expr);
         let (min, max) = (take(given.min), take(given.max));
-        if min.is_none() && max.is_none() {
-            // a bound that was written wrongly has been reported already
-            if errors.len() == before {
-                errors.report_at(key, format!("`{rule}` needs `min`, `max` or both"));
-            }
+        if errors.len() > before {
             return None;
         }
+        if min.is_none() && max.is_none() {
+            errors.report_at(key, "`range` needs `min`, `max` or both");
+        }
+        Self::ordered(min, max, errors)
+    }
+
+    /// The bounds in `length(..)`, and what is counted.
+    pub(crate) fn of_length(list: &MetaList, key: Span, errors: &mut Errors) -> Option<(Unit, Self)> {
+        let before = errors.len();
+        let keys = Keys::of("length", &["bytes", "min", "max", "equal"]);
+        let entries: Vec<NestedMeta> = keys.in_list(list.tokens.clone(), errors);
+        let given: Length = options(&entries, errors);
+        let unit = match given.bytes.and_then(|value| value.take(errors)) {
+            Some(Bytes) => Unit::Bytes,
+            None => Unit::OfType,
+        };
+        let equal_at = given.equal.as_ref().map(Value::key);
+        let mut take = |value: Option<Value<Count>>| value?.take(errors).map(|Count(expr)| expr);
+        let (min, max, equal) = (take(given.min), take(given.max), take(given.equal));
+        // a bound that was written wrongly has been reported already
+        if errors.len() > before {
+            return None;
+        }
+        let bounds = match (equal, equal_at) {
+            (Some(_), Some(at)) if min.is_some() || max.is_some() => {
+                let other = if min.is_some() { "min" } else { "max" };
+                errors.report_at(
+                    at,
+                    format!("`equal` says both bounds, so it goes without `{other}`; remove one of the two"),
+                );
+                return None;
+            }
+            (Some(count), _) => Self::Exactly(count),
+            (None, _) => {
+                if min.is_none() && max.is_none() {
+                    errors.report_at(key, "`length` needs `min`, `max`, both, or `equal`");
+                }
+                Self::ordered(min, max, errors)?
+            }
+        };
+        Some((unit, bounds))
+    }
+
+    fn ordered(min: Option<Expr>, max: Option<Expr>, errors: &mut Errors) -> Option<Self> {
         if let (Some(min), Some(max)) = (&min, &max)
             && let (Some(low), Some(high)) = (Number::of(min), Number::of(max))
             && low.exceeds(high)
@@ -51,7 +142,24 @@ impl Bounds {
             errors.report(min, exceeds(min, max));
             return None;
         }
-        Some(Self { min, max })
+        match (min, max) {
+            (Some(min), Some(max)) => Some(Self::Between(min, max)),
+            (Some(min), None) => Some(Self::AtLeast(min)),
+            (None, Some(max)) => Some(Self::AtMost(max)),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether all are numbers that fit any type: integers without a suffix.
+    pub(crate) fn are_plain(&self) -> bool {
+        let plain = |expr: &Expr| match expr {
+            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.suffix().is_empty(),
+            _ => false,
+        };
+        match self {
+            Self::AtLeast(one) | Self::AtMost(one) | Self::Exactly(one) => plain(one),
+            Self::Between(min, max) => plain(min) && plain(max),
+        }
     }
 
     /// Both bounds, when they are constants that only the compiler can compare.
@@ -59,9 +167,17 @@ impl Bounds {
     /// `ty` is the type they are compared as; a type that the macro does not know for a number may not be
     /// comparable in a constant.
     pub(crate) fn constants(&self, ty: Option<&Type>) -> Option<(&Expr, &Expr)> {
-        let (min, max) = (self.min.as_ref()?, self.max.as_ref()?);
+        let Self::Between(min, max) = self else { return None };
         let literals = Number::of(min).is_some() && Number::of(max).is_some();
         (!literals && is_constant(min) && is_constant(max) && ty.is_none_or(is_number)).then_some((min, max))
+    }
+}
+
+/// The value of an expression that is an integer, written out.
+pub(crate) fn whole(expr: &Expr) -> Option<i128> {
+    match Number::of(expr)? {
+        Number::Whole(number) => Some(number),
+        Number::Float(_) => None,
     }
 }
 
@@ -135,7 +251,7 @@ mod tests {
 
     fn read(list: &MetaList) -> (Option<Bounds>, Vec<String>) {
         let mut errors = Errors::new();
-        let bounds = Bounds::read(list, "range", Span::call_site(), &mut errors);
+        let bounds = Bounds::of_range(list, Span::call_site(), &mut errors);
         (bounds, errors.messages())
     }
 

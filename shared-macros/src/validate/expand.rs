@@ -1,36 +1,41 @@
 //! From checked rules to calls of `shared::validate::rules`.
 
 use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{Path, Type};
 
-use super::bounds::{Bounds, exceeds};
-use super::{Rule, ValidatedField};
+use super::bounds::{Bounds, Unit, exceeds};
+use super::choice::Choice;
+use super::{Rule, ValidatedField, table};
 use crate::attribute::plain_name;
-use crate::spans::{checked, generated, in_block, respanned};
+use crate::spans::{checked, generated, in_block, projected, respanned};
 
 /// The `Validate` impl of a struct with these fields.
-pub(crate) fn implementation(krate: &Path, target: &Ident, fields: &[ValidatedField]) -> TokenStream {
-    let (validate, orders) = (in_block(krate, &impl_of(target, fields)), orders(krate, fields));
+pub(crate) fn implementation(krate: &Path, target: &Ident, fields: &[ValidatedField], whole: &[Rule]) -> TokenStream {
+    let (validate, orders) = (in_block(krate, &impl_of(target, fields, whole)), orders(krate, fields));
     generated!(#validate #orders)
 }
 
-/// The impl alone, for a block of its own.
-pub(crate) fn impl_of(target: &Ident, fields: &[ValidatedField]) -> TokenStream {
+/// The impl alone, for a block of its own. The rules of `whole` are those of the struct itself.
+pub(crate) fn impl_of(target: &Ident, fields: &[ValidatedField], whole: &[Rule]) -> TokenStream {
     let name = plain_name(target);
     let names = fields.iter().map(|field| &field.name);
     let ruled: Vec<&ValidatedField> = fields.iter().filter(|field| !field.rules.is_empty()).collect();
-    let parameter = if ruled.is_empty() { generated!(_) } else { generated!(__checker) };
+    let parameter = if ruled.is_empty() && whole.is_empty() { generated!(_) } else { generated!(__c) };
+    let table = table::constant(&ruled, whole);
     let rules = ruled.into_iter().map(|field| {
         let ident = &field.ident;
         field_rules(field, &generated!(&self.#ident))
     });
+    let whole = calls(whole, &generated!(Self), &generated!(self));
     generated! {
         #[automatically_derived]
         impl __shared::Validate for #target {
             const NAME: &'static str = #name;
             const FIELDS: &'static [&'static str] = &[#(#names),*];
-            fn check(&self, #parameter: &mut __shared::Checker) { #(#rules)* }
+            #table
+            fn check(&self, #parameter: &mut __shared::Checker) { #(#rules)* #whole }
         }
     }
 }
@@ -40,61 +45,130 @@ pub(crate) fn orders(krate: &Path, fields: &[ValidatedField]) -> TokenStream {
     fields.iter().map(|field| field_orders(krate, field)).collect()
 }
 
-/// The calls of a field's rules on `value`, a reference to its type, for a block; `__checker` must be in scope.
+/// The calls of a field's rules on `value`, a reference to its type, for a block; `__c` must be in scope.
 pub(crate) fn field_rules(field: &ValidatedField, value: &TokenStream) -> TokenStream {
-    let (name, calls) = (&field.name, calls(field, value));
-    generated!(__checker.field(#name, |__checker| { #calls });)
+    let (name, calls) = (&field.name, calls(&field.rules, &field.ty, value));
+    generated!(__c.field(#name, |__c| { #calls });)
 }
 
-/// One call for each rule, of a trait of the field's type.
-fn calls(field: &ValidatedField, value: &TokenStream) -> TokenStream {
-    let ty = &field.ty;
-    let call = |rule: &Rule| match rule {
+/// One call for each rule, of a trait of the value's type.
+pub(crate) fn calls(rules: &[Rule], ty: &impl ToTokens, value: &TokenStream) -> TokenStream {
+    rules.iter().map(|rule| call(rule, ty, value)).collect()
+}
+
+fn call(rule: &Rule, ty: &impl ToTokens, value: &TokenStream) -> TokenStream {
+    let rule_of = |name: &str, method: &str| projected(ty, &trait_of(name), method);
+    match rule {
         Rule::Range(bounds) => {
-            let limits = limits(bounds);
-            generated!(<#ty as __shared::RangeRule<_>>::range(#value, __checker, #limits);)
+            let (rule, limits) = (rule_of("RangeRule<_>", "range"), limits(bounds));
+            generated!(#rule(#value, __c, #limits);)
         }
-        Rule::Length(bounds) => {
-            let limits = limits(bounds);
-            generated!(<#ty as __shared::LengthRule>::length(#value, __checker, #limits);)
+        Rule::Length(unit, bounds) => {
+            let (rule, lengths) =
+                (rule_of(length_rule(*unit), "length"), lengths(bounds).unwrap_or_else(|| limits(bounds)));
+            generated!(#rule(#value, __c, #lengths);)
         }
-        Rule::Email => generated!(<#ty as __shared::EmailRule>::email(#value, __checker);),
-        Rule::Nested => generated!(<#ty as __shared::NestedRule>::nested(#value, __checker);),
+        Rule::Email => simple(&rule_of("EmailRule", "email"), value),
+        Rule::Url => simple(&rule_of("UrlRule", "url"), value),
+        Rule::Past => simple(&rule_of("PastRule", "past"), value),
+        Rule::Future => simple(&rule_of("FutureRule", "future"), value),
+        Rule::Nested => simple(&rule_of("NestedRule", "nested"), value),
+        Rule::OneOf(Choice::Texts(texts)) => {
+            let rule = rule_of("OneTextRule", "one_of");
+            generated!(#rule(#value, __c, &[#(#texts),*]);)
+        }
+        Rule::OneOf(Choice::Integers(integers)) => {
+            let (rule, integers) = (rule_of("OneIntegerRule", "one_of"), integers.iter().map(|(written, _)| written));
+            generated!(#rule(#value, __c, &[#(#integers),*]);)
+        }
         // a function pointer, because its type is what the message about another signature quotes
         Rule::Custom(path) => {
             let signature = generated!(fn(&#ty) -> ::core::result::Result<(), &'static str>);
             let signature = respanned(signature, path.span());
             generated! {
                 let __rule: #signature = #path;
-                __shared::custom(__checker, #value, __rule);
+                __shared::custom(__c, #value, __rule);
             }
         }
-        Rule::Pattern(pattern) => generated! {{
-            static __PATTERN: ::std::sync::LazyLock<__shared::Regex> =
-                ::std::sync::LazyLock::new(|| __shared::regex(#pattern));
-            <#ty as __shared::PatternRule>::pattern(#value, __checker, &__PATTERN);
-        }},
-    };
-    field.rules.iter().map(call).collect()
+        Rule::Pattern(pattern) => {
+            let rule = rule_of("PatternRule", "pattern");
+            generated! {{
+                static __PATTERN: ::std::sync::LazyLock<__shared::Regex> =
+                    ::std::sync::LazyLock::new(|| __shared::regex(#pattern));
+                #rule(#value, __c, &__PATTERN);
+            }}
+        }
+        Rule::Each(rules) => {
+            let (rule, item) = (rule_of("EachRule", "each"), item(ty));
+            let calls = calls(rules, &item, &generated!(__item));
+            generated!(#rule(#value, __c, |__item, __c| { #calls });)
+        }
+    }
 }
 
-fn limits(Bounds { min, max }: &Bounds) -> TokenStream {
-    match max {
-        Some(max) => generated!(#min..=#max),
-        None => generated!(#min..),
+fn simple(rule: &TokenStream, value: &TokenStream) -> TokenStream {
+    generated!(#rule(#value, __c);)
+}
+
+/// A trait of `shared::__private`.
+fn trait_of(name: &str) -> TokenStream {
+    let name: TokenStream = name.parse().unwrap_or_default();
+    generated!(__shared::#name)
+}
+
+pub(super) const fn length_rule(unit: Unit) -> &'static str {
+    match unit {
+        Unit::OfType => "LengthRule",
+        Unit::Bytes => "BytesRule",
     }
+}
+
+/// What a trait of the type says about it.
+pub(super) fn of_type(ty: &impl ToTokens, rule: &str, name: &str) -> TokenStream {
+    projected(ty, &trait_of(rule), name)
+}
+
+/// The type of the items of a list.
+pub(super) fn item(ty: &impl ToTokens) -> TokenStream {
+    of_type(ty, "EachRule", "Item")
+}
+
+fn limits(bounds: &Bounds) -> TokenStream {
+    match bounds {
+        Bounds::AtLeast(min) => generated!(#min..),
+        Bounds::AtMost(max) => generated!(..=#max),
+        Bounds::Between(min, max) => generated!(#min..=#max),
+        Bounds::Exactly(value) => generated!(#value..=#value),
+    }
+}
+
+/// The bounds of a `length` that are not all plain numbers: the same tokens in the call and in the table, so that what is
+/// wrong with their types is said once.
+pub(super) fn lengths(bounds: &Bounds) -> Option<TokenStream> {
+    Some(match bounds {
+        bounds if bounds.are_plain() => return None,
+        Bounds::AtLeast(min) => generated!(__shared::Lengths::at_least(#min)),
+        Bounds::AtMost(max) => generated!(__shared::Lengths::at_most(#max)),
+        Bounds::Between(min, max) => generated!(__shared::Lengths::between(#min, #max)),
+        Bounds::Exactly(count) => generated!(__shared::Lengths::exactly(#count)),
+    })
 }
 
 /// The comparisons of a field's bounds, as items.
 pub(crate) fn field_orders(krate: &Path, field: &ValidatedField) -> TokenStream {
-    field.rules.iter().filter_map(|rule| order(rule, krate, &field.ty)).collect()
+    rule_orders(krate, &field.rules, Some(&field.ty))
 }
 
-/// Compares the bounds that only the compiler can: those that are constants.
-fn order(rule: &Rule, krate: &Path, ty: &Type) -> Option<TokenStream> {
+fn rule_orders(krate: &Path, rules: &[Rule], ty: Option<&Type>) -> TokenStream {
+    rules.iter().filter_map(|rule| order(rule, krate, ty)).collect()
+}
+
+/// Compares the bounds that only the compiler can: those that are constants. Of items the macro does not know the type.
+fn order(rule: &Rule, krate: &Path, ty: Option<&Type>) -> Option<TokenStream> {
     let (min, max) = match rule {
-        Rule::Range(bounds) => bounds.constants(Some(ty))?,
-        Rule::Length(bounds) => bounds.constants(None)?,
+        Rule::Range(bounds) => bounds.constants(Some(ty?))?,
+        Rule::Length(_, bounds) => bounds.constants(None)?,
+        Rule::Each(rules) => return Some(rule_orders(krate, rules, None)),
         _ => return None,
     };
     let message = exceeds(min, max);

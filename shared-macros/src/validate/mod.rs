@@ -4,17 +4,20 @@
 //! rules of its fields.
 
 mod bounds;
+mod choice;
 mod expand;
 mod regex;
 mod rule;
+mod table;
 
 use proc_macro2::{Ident, TokenStream};
-use syn::{Data, DeriveInput, Fields, Path, Type};
+use syn::{Data, DeriveInput, Fields, Type};
 
 use self::expand::implementation;
 pub(crate) use self::expand::{field_orders, field_rules, impl_of, orders};
-pub(crate) use self::rule::{Rule, rules};
-use crate::attribute::{CratePath, Keys, Value, crate_path, options};
+pub(crate) use self::rule::{Rule, rules, rules_of_struct};
+pub(crate) use self::table::constant as table;
+use crate::attribute::crate_path;
 use crate::diagnostics::Errors;
 use crate::wire;
 
@@ -52,28 +55,18 @@ pub(crate) fn expand_validate(input: TokenStream) -> TokenStream {
         Err(error) => return error.to_compile_error(),
     };
     let mut errors = Errors::new();
-    let krate = container(&input, &mut errors);
+    let (whole, krate) = rule::rules_and_crate(&input.attrs, &mut errors);
+    let krate = crate_path(krate, &mut errors);
     let fields = check(&input, &mut errors);
     match errors.finish(Some(fields)) {
-        Ok(fields) => implementation(&krate, &input.ident, &fields),
+        Ok(fields) => implementation(&krate, &input.ident, &fields, &whole),
         Err(mut tokens) => {
             if input.generics.params.is_empty() {
-                tokens.extend(implementation(&krate, &input.ident, &[]));
+                tokens.extend(implementation(&krate, &input.ident, &[], &[]));
             }
             tokens
         }
     }
-}
-
-fn container(input: &DeriveInput, errors: &mut Errors) -> Path {
-    #[derive(Default, darling::FromMeta)]
-    struct Options {
-        #[darling(rename = "crate")]
-        krate: Option<Value<CratePath>>,
-    }
-    let entries = Keys::of("validate", &["crate"]).in_attributes(&input.attrs, errors);
-    let given: Options = options(&entries, errors);
-    crate_path(given.krate, errors)
 }
 
 fn check(input: &DeriveInput, errors: &mut Errors) -> Vec<ValidatedField> {

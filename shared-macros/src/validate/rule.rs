@@ -3,28 +3,43 @@
 use darling::FromMeta;
 use darling::ast::NestedMeta;
 use syn::spanned::Spanned;
-use syn::{Attribute, LitStr, Meta, Path};
+use syn::{Attribute, LitStr, Meta, MetaList, Path};
 
-use super::bounds::Bounds;
+use super::bounds::{Bounds, Unit};
+use super::choice::Choice;
 use super::regex;
-use crate::attribute::{Form, Keys, Value, path, text};
+use crate::attribute::{CratePath, Form, Keys, Value, path, text};
 use crate::diagnostics::Errors;
 
 /// One rule, checked: it can be expanded.
 pub(crate) enum Rule {
     Range(Bounds),
-    Length(Bounds),
+    Length(Unit, Bounds),
     Email,
+    Url,
     Pattern(LitStr),
+    OneOf(Choice),
+    Past,
+    Future,
     Custom(Path),
     Nested,
+    Each(Vec<Rule>),
 }
 
-const RULES: Keys<'_> = Keys {
-    of: "validate",
-    noun: "rule",
-    known: &["range", "length", "email", "pattern", "custom", "nested"],
-    repeatable: &["pattern", "custom"],
+const NAMES: &[&str] =
+    &["range", "length", "email", "url", "pattern", "one_of", "past", "future", "custom", "nested", "each"];
+
+const RULES: Keys<'_> = Keys { of: "validate", noun: "rule", known: NAMES, repeatable: &["pattern", "custom"] };
+
+/// On a struct, the rules of its fields are known so that they can be sent there.
+const ON_STRUCT: Keys<'_> = Keys { repeatable: NAMES, ..RULES };
+
+/// On a struct whose derive has no other attribute that could say where the crate is.
+const ON_BARE_STRUCT: Keys<'_> = Keys {
+    known: &[
+        "custom", "crate", "range", "length", "email", "url", "pattern", "one_of", "past", "future", "nested", "each",
+    ],
+    ..ON_STRUCT
 };
 
 /// The rules in the `#[validate(..)]` attributes of one field.
@@ -32,13 +47,54 @@ pub(crate) fn rules(attributes: &[Attribute], errors: &mut Errors) -> Vec<Rule> 
     RULES.in_attributes(attributes, errors).iter().filter_map(|entry| rule(entry, errors)).collect()
 }
 
+/// The rules in the `#[validate(..)]` attributes of a struct: functions that see all of its fields.
+pub(crate) fn rules_of_struct(attributes: &[Attribute], errors: &mut Errors) -> Vec<Rule> {
+    let entries = ON_STRUCT.in_attributes(attributes, errors);
+    entries.iter().filter_map(|entry| rule_of_struct(entry, errors)).collect()
+}
+
+/// As [`rules_of_struct`], with `crate = path`.
+pub(crate) fn rules_and_crate(attributes: &[Attribute], errors: &mut Errors) -> (Vec<Rule>, Option<Value<CratePath>>) {
+    let entries = ON_BARE_STRUCT.in_attributes(attributes, errors);
+    let (of_crate, rules): (Vec<_>, Vec<_>) =
+        entries.into_iter().partition(|entry| key(entry).is_some_and(|key| key.is_ident("crate")));
+    let krate = of_crate.into_iter().find_map(|entry| match entry {
+        NestedMeta::Meta(meta) => errors.take(FromMeta::from_meta(&meta)),
+        NestedMeta::Lit(_) | NestedMeta::NameValueInvalidExpr(_) => None,
+    });
+    (rules.iter().filter_map(|entry| rule_of_struct(entry, errors)).collect(), krate)
+}
+
+fn key(entry: &NestedMeta) -> Option<&Path> {
+    match entry {
+        NestedMeta::Meta(meta) => Some(meta.path()),
+        NestedMeta::Lit(_) | NestedMeta::NameValueInvalidExpr(_) => None,
+    }
+}
+
+fn rule_of_struct(entry: &NestedMeta, errors: &mut Errors) -> Option<Rule> {
+    let key = key(entry)?;
+    if key.is_ident("custom") {
+        return rule(entry, errors);
+    }
+    let name = key.get_ident()?;
+    errors.report(key, format!("`{name}` is a rule for a field; the struct itself takes `custom = path`"));
+    None
+}
+
 fn rule(entry: &NestedMeta, errors: &mut Errors) -> Option<Rule> {
     let NestedMeta::Meta(meta) = entry else { return None };
     let key = meta.path();
     match key.get_ident()?.to_string().as_str() {
-        "range" => Bounds::read(&value::<RangeList>(meta, errors)?.0, "range", key.span(), errors).map(Rule::Range),
-        "length" => Bounds::read(&value::<LengthList>(meta, errors)?.0, "length", key.span(), errors).map(Rule::Length),
+        "range" => Bounds::of_range(&value::<RangeList>(meta, errors)?.0, key.span(), errors).map(Rule::Range),
+        "length" => Bounds::of_length(&value::<LengthList>(meta, errors)?.0, key.span(), errors)
+            .map(|(unit, bounds)| Rule::Length(unit, bounds)),
+        "one_of" => Choice::read(&value::<OneOfList>(meta, errors)?.0, key.span(), errors).map(Rule::OneOf),
+        "each" => each(&value::<EachList>(meta, errors)?.0, key, errors).map(Rule::Each),
         "email" => value::<Email>(meta, errors).map(|Email| Rule::Email),
+        "url" => value::<Url>(meta, errors).map(|Url| Rule::Url),
+        "past" => value::<Past>(meta, errors).map(|Past| Rule::Past),
+        "future" => value::<Future>(meta, errors).map(|Future| Rule::Future),
         "nested" => value::<Nested>(meta, errors).map(|Nested| Rule::Nested),
         "custom" => value::<Custom>(meta, errors).map(|Custom(path)| Rule::Custom(path)),
         "pattern" => {
@@ -55,49 +111,62 @@ fn rule(entry: &NestedMeta, errors: &mut Errors) -> Option<Rule> {
     }
 }
 
+fn each(list: &MetaList, key: &Path, errors: &mut Errors) -> Option<Vec<Rule>> {
+    let before = errors.len();
+    let entries = RULES.in_list(list.tokens.clone(), errors);
+    let rules: Vec<Rule> = entries.iter().filter_map(|entry| rule(entry, errors)).collect();
+    if rules.is_empty() && errors.len() == before {
+        errors.report(key, "`each` needs a rule, such as `each(length(max = 20))`");
+    }
+    (errors.len() == before).then_some(rules)
+}
+
 fn value<T: Form>(meta: &Meta, errors: &mut Errors) -> Option<T> {
     let value: Value<T> = errors.take(FromMeta::from_meta(meta))?;
     value.take(errors)
 }
 
-struct RangeList(syn::MetaList);
+macro_rules! lists {
+    ($($name:ident: $takes:literal;)*) => {$(
+        struct $name(MetaList);
 
-impl Form for RangeList {
-    const TAKES: &'static str = "bounds, such as `range(min = 5, max = 480)`";
+        impl Form for $name {
+            const TAKES: &'static str = $takes;
 
-    fn read(meta: &Meta) -> Option<Self> {
-        meta.require_list().ok().cloned().map(Self)
-    }
+            fn read(meta: &Meta) -> Option<Self> {
+                meta.require_list().ok().cloned().map(Self)
+            }
+        }
+    )*};
 }
 
-struct LengthList(syn::MetaList);
-
-impl Form for LengthList {
-    const TAKES: &'static str = "bounds, such as `length(max = 500)`";
-
-    fn read(meta: &Meta) -> Option<Self> {
-        meta.require_list().ok().cloned().map(Self)
-    }
+lists! {
+    RangeList: "bounds, such as `range(min = 5, max = 480)`";
+    LengthList: "bounds, such as `length(max = 500)`";
+    OneOfList: "the values that are allowed, such as `one_of(\"phone\", \"video\")`";
+    EachList: "rules for the items, such as `each(length(max = 20))`";
 }
 
-struct Email;
+macro_rules! flags {
+    ($($name:ident: $takes:literal;)*) => {$(
+        struct $name;
 
-impl Form for Email {
-    const TAKES: &'static str = "no value: write `email`";
+        impl Form for $name {
+            const TAKES: &'static str = $takes;
 
-    fn read(meta: &Meta) -> Option<Self> {
-        meta.require_path_only().ok().map(|_| Self)
-    }
+            fn read(meta: &Meta) -> Option<Self> {
+                meta.require_path_only().ok().map(|_| Self)
+            }
+        }
+    )*};
 }
 
-struct Nested;
-
-impl Form for Nested {
-    const TAKES: &'static str = "no value: write `nested`";
-
-    fn read(meta: &Meta) -> Option<Self> {
-        meta.require_path_only().ok().map(|_| Self)
-    }
+flags! {
+    Email: "no value: write `email`";
+    Url: "no value: write `url`";
+    Past: "no value: write `past`";
+    Future: "no value: write `future`";
+    Nested: "no value: write `nested`";
 }
 
 struct Custom(Path);

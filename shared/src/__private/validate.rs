@@ -4,9 +4,11 @@
 use std::ops::{RangeFrom, RangeInclusive, RangeToInclusive};
 
 pub use regex::Regex;
+use serde_json::Value;
 
 pub use crate::validate::rules::custom;
-use crate::validate::{Checker, Length, Nested, Ranged, Text, rules};
+pub use crate::validate::{Allowed, FieldRules, Limit, NestedRules, Rule, Unit};
+use crate::validate::{Checker, Items, Length, Limiting, Moment, Nested, Ranged, Text, Whole, rules, whole};
 
 /// The expression of a `pattern` rule.
 ///
@@ -37,6 +39,7 @@ pub trait Limits<Bound> {
 }
 
 impl<Bound> Limits<Bound> for RangeInclusive<Bound> {
+    #[inline]
     fn ends(self) -> (Option<Bound>, Option<Bound>) {
         let (min, max) = self.into_inner();
         (Some(min), Some(max))
@@ -44,22 +47,118 @@ impl<Bound> Limits<Bound> for RangeInclusive<Bound> {
 }
 
 impl<Bound> Limits<Bound> for RangeFrom<Bound> {
+    #[inline]
     fn ends(self) -> (Option<Bound>, Option<Bound>) {
         (Some(self.start), None)
     }
 }
 
 impl<Bound> Limits<Bound> for RangeToInclusive<Bound> {
+    #[inline]
     fn ends(self) -> (Option<Bound>, Option<Bound>) {
         (None, Some(self.end))
     }
 }
 
+/// How many there may be, for the rule `length`, where that is not plain numbers.
+#[derive(Debug, Clone, Copy)]
+pub struct Lengths {
+    min: Option<usize>,
+    max: Option<usize>,
+}
+
+impl Lengths {
+    #[must_use]
+    pub const fn at_least(min: usize) -> Self {
+        Self { min: Some(min), max: None }
+    }
+
+    #[must_use]
+    pub const fn at_most(max: usize) -> Self {
+        Self { min: None, max: Some(max) }
+    }
+
+    #[must_use]
+    pub const fn between(min: usize, max: usize) -> Self {
+        Self { min: Some(min), max: Some(max) }
+    }
+
+    #[must_use]
+    pub const fn exactly(count: usize) -> Self {
+        Self::between(count, count)
+    }
+}
+
+impl Limits<usize> for Lengths {
+    #[inline]
+    fn ends(self) -> (Option<usize>, Option<usize>) {
+        (self.min, self.max)
+    }
+}
+
+/// A rule `length` without its bounds, for the table.
+#[derive(Debug, Clone, Copy)]
+pub struct LengthOf(Unit);
+
+impl LengthOf {
+    #[must_use]
+    pub const fn of(self, Lengths { min, max }: Lengths) -> Rule {
+        Rule::Length { unit: self.0, min, max }
+    }
+
+    #[must_use]
+    pub const fn at_least(self, min: usize) -> Rule {
+        self.of(Lengths::at_least(min))
+    }
+
+    #[must_use]
+    pub const fn at_most(self, max: usize) -> Rule {
+        self.of(Lengths::at_most(max))
+    }
+
+    #[must_use]
+    pub const fn between(self, min: usize, max: usize) -> Rule {
+        self.of(Lengths::between(min, max))
+    }
+
+    #[must_use]
+    pub const fn exactly(self, count: usize) -> Rule {
+        self.of(Lengths::exactly(count))
+    }
+}
+
+/// A rule `range` between integers, for the table.
+#[must_use]
+pub const fn between<const MIN: i128, const MAX: i128>() -> Rule {
+    Rule::Range { min: Some(Limit::of(|| whole(MIN))), max: Some(Limit::of(|| whole(MAX))) }
+}
+
+#[must_use]
+pub const fn at_least<const MIN: i128>() -> Rule {
+    Rule::Range { min: Some(Limit::of(|| whole(MIN))), max: None }
+}
+
+#[must_use]
+pub const fn at_most<const MAX: i128>() -> Rule {
+    Rule::Range { min: None, max: Some(Limit::of(|| whole(MAX))) }
+}
+
+/// A rule `range` with bounds of any kind, for the table.
+#[must_use]
+pub const fn limited(min: Option<Limit>, max: Option<Limit>) -> Rule {
+    Rule::Range { min, max }
+}
+
+/// What a bound is in JSON.
+pub fn limit(bound: impl Limiting) -> Value {
+    bound.json()
+}
+
 /// The rule `range`.
 #[diagnostic::on_unimplemented(
-    message = "`#[validate(range)]` needs a number, a date or a time, but `{Self}` is none of them",
+    message = "`#[validate(range)]` needs a number, a date, a time or a time span, but `{Self}` is none of them",
     label = "has no order that a range could limit",
-    note = "it works on integers, floats, `DateTime<Utc>`, `NaiveDate`, `NaiveTime`, `TimeDelta`, and on `Option` and `Phi` of these"
+    note = "it works on integers, floats, `DateTime<Utc>`, `NaiveDate`, `NaiveTime`, `TimeDelta`, `Duration`, and on `Option`, `Phi` and `Box` of these"
 )]
 pub trait RangeRule<Bound> {
     fn range(&self, checker: &mut Checker, limits: impl Limits<Bound>);
@@ -67,6 +166,7 @@ pub trait RangeRule<Bound> {
 
 #[diagnostic::do_not_recommend]
 impl<T: Ranged> RangeRule<T::Bound> for T {
+    #[inline]
     fn range(&self, checker: &mut Checker, limits: impl Limits<T::Bound>) {
         let (min, max) = limits.ends();
         rules::range(checker, self, min, max);
@@ -75,19 +175,43 @@ impl<T: Ranged> RangeRule<T::Bound> for T {
 
 /// The rule `length`.
 #[diagnostic::on_unimplemented(
-    message = "`#[validate(length)]` needs a text or a list, but `{Self}` is neither",
+    message = "`#[validate(length)]` needs a text, a list, a set or a map, but `{Self}` is none of them",
     label = "has no length",
-    note = "it counts the characters of texts and the items of `Vec` and maps, also inside `Option` and `Phi`"
+    note = "it counts the characters of texts and the items of `Vec`, sets and maps, also inside `Option`, `Phi` and `Box`"
 )]
 pub trait LengthRule {
+    const RULE: LengthOf;
     fn length(&self, checker: &mut Checker, limits: impl Limits<usize>);
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Length> LengthRule for T {
+    const RULE: LengthOf = LengthOf(T::UNIT);
+
+    #[inline]
     fn length(&self, checker: &mut Checker, limits: impl Limits<usize>) {
         let (min, max) = limits.ends();
         rules::length(checker, self, min, max);
+    }
+}
+
+/// The rule `length` in bytes.
+#[diagnostic::on_unimplemented(
+    message = "`#[validate(length(bytes))]` needs text, but `{Self}` is not text",
+    label = "is not text",
+    note = "it works on `String`, and on `Option`, `Phi` and `Box` of it; the items of a list are counted without `bytes`"
+)]
+pub trait BytesRule {
+    const RULE: LengthOf = LengthOf(Unit::Bytes);
+    fn length(&self, checker: &mut Checker, limits: impl Limits<usize>);
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Text> BytesRule for T {
+    #[inline]
+    fn length(&self, checker: &mut Checker, limits: impl Limits<usize>) {
+        let (min, max) = limits.ends();
+        rules::bytes(checker, self, min, max);
     }
 }
 
@@ -98,48 +222,108 @@ impl<T: Length> LengthRule for T {
     note = "derive `Validate` for it, or drop `nested`"
 )]
 pub trait NestedRule {
+    const NESTED: NestedRules;
     fn nested(&self, checker: &mut Checker);
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Nested> NestedRule for T {
+    const NESTED: NestedRules = T::NESTED;
+
+    #[inline]
     fn nested(&self, checker: &mut Checker) {
         rules::nested(checker, self);
     }
 }
 
-/// The rule `email`.
+/// The rule `each`.
 #[diagnostic::on_unimplemented(
-    message = "`#[validate(email)]` needs text, but `{Self}` is not text",
-    label = "is not text",
-    note = "it works on `String`, and on `Option` and `Phi` of it"
+    message = "`#[validate(each)]` needs a list, a set or a map, but `{Self}` is none of them",
+    label = "has no items",
+    note = "it works on `Vec`, `VecDeque`, arrays, sets and the values of maps, also inside `Option`, `Phi` and `Box`"
 )]
-pub trait EmailRule {
-    fn email(&self, checker: &mut Checker);
-}
-
-/// The rule `pattern`.
-#[diagnostic::on_unimplemented(
-    message = "`#[validate(pattern)]` needs text, but `{Self}` is not text",
-    label = "is not text",
-    note = "it works on `String`, and on `Option` and `Phi` of it"
-)]
-pub trait PatternRule {
-    fn pattern(&self, checker: &mut Checker, pattern: &Regex);
+pub trait EachRule {
+    type Item;
+    fn each(&self, checker: &mut Checker, rules: impl FnMut(&Self::Item, &mut Checker));
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Text> EmailRule for T {
-    fn email(&self, checker: &mut Checker) {
-        rules::email(checker, self);
+impl<T: Items> EachRule for T {
+    type Item = <T as Items>::Item;
+
+    #[inline]
+    fn each(&self, checker: &mut Checker, rules: impl FnMut(&Self::Item, &mut Checker)) {
+        rules::each(checker, self, rules);
     }
 }
 
+/// The rule `one_of` with integers.
+#[diagnostic::on_unimplemented(
+    message = "`#[validate(one_of)]` with integers needs an integer, but `{Self}` is none",
+    label = "is not an integer",
+    note = "it works on integers, and on `Option`, `Phi` and `Box` of these"
+)]
+pub trait OneIntegerRule {
+    type Integer: 'static;
+    fn one_of(&self, checker: &mut Checker, allowed: &[Self::Integer]);
+}
+
 #[diagnostic::do_not_recommend]
-impl<T: Text> PatternRule for T {
-    fn pattern(&self, checker: &mut Checker, pattern: &Regex) {
-        rules::pattern(checker, self, pattern);
+impl<T: Whole> OneIntegerRule for T {
+    type Integer = <T as Whole>::Integer;
+
+    #[inline]
+    fn one_of(&self, checker: &mut Checker, allowed: &[Self::Integer]) {
+        rules::one_of_integers(checker, self, allowed);
     }
+}
+
+macro_rules! rules_of {
+    ($needed:ident, $label:literal, $note:literal: $(
+        $(#[$doc:meta])*
+        $name:ident, $message:literal: $method:ident => $function:ident($($argument:ident: $ty:ty),*);
+    )*) => {$(
+        $(#[$doc])*
+        #[diagnostic::on_unimplemented(message = $message, label = $label, note = $note)]
+        pub trait $name {
+            fn $method(&self, checker: &mut Checker $(, $argument: $ty)*);
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<T: $needed> $name for T {
+            #[inline]
+            fn $method(&self, checker: &mut Checker $(, $argument: $ty)*) {
+                rules::$function(checker, self $(, $argument)*);
+            }
+        }
+    )*};
+}
+
+rules_of! {
+    Text, "is not text", "it works on `String`, and on `Option`, `Phi` and `Box` of it":
+
+    /// The rule `email`.
+    EmailRule, "`#[validate(email)]` needs text, but `{Self}` is not text": email => email();
+
+    /// The rule `url`.
+    UrlRule, "`#[validate(url)]` needs text, but `{Self}` is not text": url => url();
+
+    /// The rule `pattern`.
+    PatternRule, "`#[validate(pattern)]` needs text, but `{Self}` is not text": pattern => pattern(pattern: &Regex);
+
+    /// The rule `one_of` with texts.
+    OneTextRule, "`#[validate(one_of)]` with texts needs text, but `{Self}` is not text":
+        one_of => one_of_texts(allowed: &[&str]);
+}
+
+rules_of! {
+    Moment, "is never past", "it works on `DateTime<Utc>` and `NaiveDate`, and on `Option`, `Phi` and `Box` of these":
+
+    /// The rule `past`.
+    PastRule, "`#[validate(past)]` needs a time or a date, but `{Self}` is neither": past => past();
+
+    /// The rule `future`.
+    FutureRule, "`#[validate(future)]` needs a time or a date, but `{Self}` is neither": future => future();
 }
 
 #[cfg(test)]
