@@ -83,7 +83,7 @@ fn call(rule: &Rule, ty: &impl ToTokens, value: &TokenStream) -> TokenStream {
         }
         // a function pointer, because its type is what the message about another signature quotes
         Rule::Custom(path) => {
-            let signature = generated!(fn(&#ty) -> ::core::result::Result<(), &'static str>);
+            let signature = generated!(__shared::CustomRule<#ty>);
             let signature = respanned(signature, path.span());
             generated! {
                 let __rule: #signature = #path;

@@ -33,6 +33,9 @@ pub const fn check_order(ordered: bool, message: &'static str) {
     }
 }
 
+/// The function of a rule `custom`.
+pub type CustomRule<T> = fn(&T) -> Result<(), &'static str>;
+
 /// The bounds of a rule as generated code writes them: `5..=480`, `5..`, `..=480`.
 pub trait Limits<Bound> {
     fn ends(self) -> (Option<Bound>, Option<Bound>);

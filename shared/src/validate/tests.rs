@@ -57,7 +57,7 @@ struct Everything {
     #[validate(each(each(range(max = 9))))]
     scores: BTreeMap<String, Option<BTreeSet<u8>>>,
     #[validate(nested, each(custom = is_leaf))]
-    children: Vec<Box<Node>>,
+    children: Vec<Node>,
     starts_at: DateTime<Utc>,
     #[validate(future)]
     ends_at: DateTime<Utc>,
@@ -76,7 +76,7 @@ fn ends_after_it_starts(all: &Everything) -> Result<(), &'static str> {
     if all.starts_at < all.ends_at { Ok(()) } else { Err("something that ends after it starts") }
 }
 
-fn is_leaf(node: &Box<Node>) -> Result<(), &'static str> {
+fn is_leaf(node: &Node) -> Result<(), &'static str> {
     if node.below.is_none() { Ok(()) } else { Err("a leaf") }
 }
 
@@ -95,7 +95,7 @@ fn good() -> Everything {
         site: Some("https://example.org".into()),
         tags: vec!["abc".into(), String::new()],
         scores: [("Ada".into(), Some([9].into())), ("Bob".into(), None)].into(),
-        children: vec![Box::new(Node { email: "ada@example.org".into(), below: None })],
+        children: vec![Node { email: "ada@example.org".into(), below: None }],
         starts_at: crate::time::now(),
         ends_at: crate::time::now() + TimeDelta::hours(1),
     }
@@ -124,7 +124,7 @@ fn every_violation_is_reported_with_its_path() {
         site: Some("example.org".into()),
         tags: vec!["a".into(), "ABCD".into()],
         scores: [("Ada".into(), Some([9, 10].into()))].into(),
-        children: vec![Box::new(Node { email: "ada@example.org".into(), below: Some(Box::new(bottom)) })],
+        children: vec![Node { email: "ada@example.org".into(), below: Some(Box::new(bottom)) }],
         starts_at: now,
         ends_at: now,
     };
