@@ -3,6 +3,7 @@
 use proc_macro2::Span;
 use syn::{Data, DataEnum, DeriveInput, Fields, FieldsNamed, Ident, LitStr, Path, Type, Variant};
 
+use super::closed::is_closed;
 use super::input::{Domain, FieldName, Input, Older, Options, Subject, TypeName, UpcastList, UpcastOptions, Whole};
 use super::payload::Payload;
 use crate::attribute::{self, Keys, Value, plain_name};
@@ -27,6 +28,8 @@ pub(crate) struct EventModel {
     pub(crate) upcast: Option<Path>,
     pub(crate) key: Option<FieldRef>,
     pub(crate) fields: Vec<ValidatedField>,
+    /// Whether nothing is kept under keys that it does not know.
+    pub(crate) closed: bool,
     pub(crate) payload: Payload,
     /// The rules of the struct itself.
     pub(crate) whole: Vec<Rule>,
@@ -162,6 +165,7 @@ fn event(
             None => None,
         },
         fields: validated,
+        closed: is_closed(fields),
         payload,
         whole,
     })

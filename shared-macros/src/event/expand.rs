@@ -59,7 +59,8 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
 /// The older version in the event's description, and the codec.
 fn versions(model: &EventModel) -> (Option<TokenStream>, TokenStream) {
     let ident = &model.ident;
-    let codec = generated!(<#ident as __shared::Wire>::CODEC);
+    let codec = Ident::new(if model.closed { "CLOSED" } else { "CODEC" }, Span::call_site());
+    let codec = generated!(<#ident as __shared::Wire>::#codec);
     let Some(path) = &model.upcast else { return (None, codec) };
     let older = generated!(__shared::Older);
     let (info, conversion) = (projected(path, &older, "INFO"), projected(path, &older, "older"));

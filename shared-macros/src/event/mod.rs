@@ -1,6 +1,7 @@
 //! `#[derive(Event)]`: input (attributes as written) -> check (one checked model) -> expand.
 
 mod check;
+mod closed;
 mod expand;
 mod fallback;
 mod input;

@@ -76,7 +76,7 @@ fn an_event_is_constants_and_calls() {
                     .with_fields(<ClinicOpened as __shared::Validate>::FIELDS)
                     .with_schema(&__shared::EventSchema::new(__FIELDS).docs("A clinic opened.").key("clinicId"))
                     .declared_at(::core::file!(), ::core::line!());
-                const CODEC: __shared::Codec<Self> = <ClinicOpened as __shared::Wire>::CODEC;
+                const CODEC: __shared::Codec<Self> = <ClinicOpened as __shared::Wire>::CLOSED;
                 fn subject(&self) -> ::std::borrow::Cow<'static, str> {
                     ::std::borrow::Cow::Owned(::std::format!(
                         "clinic.{}.opened",

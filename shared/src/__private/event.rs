@@ -20,11 +20,13 @@ use crate::validate::{Checker, Validate};
 )]
 pub trait Wire: Sized {
     const CODEC: Codec<Self>;
+    const CLOSED: Codec<Self>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Wire for T {
     const CODEC: Codec<Self> = Codec::JSON;
+    const CLOSED: Codec<Self> = Codec::CLOSED_JSON;
 }
 
 /// What an event is known by whose declaration was refused.

@@ -32,6 +32,14 @@ pub enum DecodeCode {
     MissingField,
     /// A value has another type or form than the field.
     WrongType,
+    /// A number does not fit the field's type.
+    NumberOutOfRange,
+    /// An object has a key twice.
+    DuplicateKey,
+    /// There is a field that the type does not know and refuses to ignore (`#[serde(deny_unknown_fields)]`).
+    UnknownField,
+    /// A text contains the character NUL, which databases do not store.
+    Nul,
     /// No type of the set has this name.
     UnknownType,
     /// The event was written by a newer version of its type.
@@ -66,6 +74,10 @@ impl DecodeCode {
             Self::Truncated => "truncated",
             Self::MissingField => "missing_field",
             Self::WrongType => "wrong_type",
+            Self::NumberOutOfRange => "number_out_of_range",
+            Self::DuplicateKey => "duplicate_key",
+            Self::UnknownField => "unknown_field",
+            Self::Nul => "nul",
             Self::UnknownType => "unknown_type",
             Self::NewerVersion => "newer_version",
             Self::OlderVersion => "older_version",
@@ -88,6 +100,10 @@ impl DecodeCode {
             Self::Truncated => "the payload ends in the middle",
             Self::MissingField => "a field is missing",
             Self::WrongType => "a value has the wrong type or form",
+            Self::NumberOutOfRange => "a number does not fit",
+            Self::DuplicateKey => "a key is there twice",
+            Self::UnknownField => "there is a field that is not known",
+            Self::Nul => "a text contains the character NUL",
             Self::UnknownType => "no event type of this name is known here",
             Self::NewerVersion => "the event is of a newer version than this program knows",
             Self::OlderVersion => "the event is of an older version than this program knows",

@@ -156,12 +156,18 @@ pub struct Codec<E> {
 type Older<E> = fn(u32, &[u8]) -> Result<E>;
 
 impl<E: Serialize + DeserializeOwned> Codec<E> {
-    /// JSON, by serde.
+    /// JSON, by serde. A payload with a key twice in one object is refused.
     pub const JSON: Self = Self {
         encode: |event| serde_json::to_vec(event),
-        decode: |info, payload| Ok(decode_json(info.event_type, info.fields, payload)?),
+        decode: |info, payload| Ok(decode_json(info.event_type, info.fields, true, payload)?),
         older: None,
     };
+
+    /// The same for less, for a type that keeps nothing under keys that it does not know: no map, no
+    /// `serde_json::Value`, nothing that is flattened. Serde itself refuses its fields when they are there twice, so
+    /// nobody has to look for that.
+    pub const CLOSED_JSON: Self =
+        Self { decode: |info, payload| Ok(decode_json(info.event_type, info.fields, false, payload)?), ..Self::JSON };
 }
 
 impl<E> Codec<E> {

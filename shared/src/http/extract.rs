@@ -120,7 +120,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Valid<T>
         let body = Bytes::from_request(request, state)
             .await
             .map_err(|rejection| Problem::of_status(rejection.status()).into_response())?;
-        let value: T = crate::event::decode_json(T::NAME, T::FIELDS, &body)
+        let value: T = crate::event::decode_json(T::NAME, T::FIELDS, true, &body)
             .map_err(|error| Error::Decode(error).into_response())?;
         value.validate().map_err(|violations| Error::Invalid(violations).into_response())?;
         Ok(Self(value))

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -13,8 +14,8 @@ use super::extract::{Call, Parts, States};
 use super::subscriber::{OnUnknown, Prepared, Subscriber};
 use crate::bus::Bus;
 use crate::db::{Db, Tx, dead_letter, inbox};
-use crate::error::{DecodeCode, Error, Result};
-use crate::event::{Delivered, Draft, Incoming, Metadata};
+use crate::error::{DecodeCode, DecodeError, Error, Result};
+use crate::event::{Delivered, Draft, EventInfo, Incoming, Metadata};
 use crate::time::Clock;
 
 /// Everything one subscription needs to handle events.
@@ -50,14 +51,14 @@ impl Subscription {
     /// Handles a message; `attempt` is the number of this try, from 1. With a `letter` it is the replay of that dead
     /// letter, which counts as replayed from the moment at which its event is handled or parked again.
     pub(crate) async fn handle(&self, message: &Delivered, attempt: u32, letter: Option<Uuid>) -> Verdict {
-        let (mut incoming, envelope) = crate::event::parse(message);
+        let (mut incoming, envelope) = self.parse(message);
         incoming.metadata.attempt = attempt;
         let metadata = incoming.metadata.clone();
         let span = tracing::info_span!(
             "handle",
             subscription = %self.durable,
             event_id = %metadata.event_id,
-            event_type = %known_type(&self.subscriber, &metadata),
+            event_type = known_type(&self.subscriber, &metadata).map_or("unknown", |event| event.event_type),
             correlation_id = %metadata.correlation_id,
             attempt,
         );
@@ -76,6 +77,20 @@ impl Subscription {
             }
         };
         context.scope(work).instrument(span).await
+    }
+
+    /// Reads the envelope. Of a message that is too large only the headers are looked at.
+    fn parse(&self, message: &Delivered) -> (Incoming, std::result::Result<(), DecodeError>) {
+        if message.payload.len() <= self.db.max_payload() {
+            return crate::event::parse(message);
+        }
+        let (incoming, _) = crate::event::parse(&Delivered { payload: Bytes::new(), ..message.clone() });
+        let what = match known_type(&self.subscriber, &incoming.metadata) {
+            Some(event) => event.event_type,
+            None => "unknown",
+        };
+        let error = DecodeError { what: what.into(), path: String::new(), code: DecodeCode::TooLarge };
+        (incoming, Err(error))
     }
 
     async fn try_once(&self, incoming: Incoming, letter: Option<Uuid>) -> Result<Verdict> {
@@ -240,7 +255,6 @@ impl Subscription {
 
 /// The event type, if it is one that the subscription knows: any other text comes from outside and stays out of
 /// the log.
-fn known_type<'a>(subscriber: &Subscriber, metadata: &'a Metadata) -> &'a str {
-    let known = subscriber.events.iter().any(|event| event.event_type == metadata.event_type);
-    if known { &metadata.event_type } else { "unknown" }
+fn known_type(subscriber: &Subscriber, metadata: &Metadata) -> Option<&'static EventInfo> {
+    subscriber.events.iter().copied().find(|event| event.event_type == metadata.event_type)
 }

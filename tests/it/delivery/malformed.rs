@@ -13,6 +13,7 @@ use crate::vocabulary::{taken, taken_json};
 cases! {
     everywhere: [
         each_bad_message_is_parked_with_its_reason_and_the_next_one_flows,
+        what_is_too_large_is_parked_unread,
         a_bad_message_does_not_hold_up_its_own_key,
         unknown_events_are_skipped_where_the_code_says_so,
         a_bad_message_under_a_handled_id_is_counted_and_not_parked,
@@ -40,7 +41,9 @@ fn bad_messages() -> Vec<(&'static str, Foreign)> {
         ("missing_field", event(r#"{"topic":"sentinel","text":null}"#)),
         ("wrong_type", event(r#"{"topic":"a","number":"sentinel","text":null}"#)),
         ("wrong_type", event(r#"["sentinel"]"#)),
-        ("wrong_type", event(r#"{"topic":"a","number":-1,"text":null}"#)),
+        ("number_out_of_range", event(r#"{"topic":"a","number":-1,"text":null}"#)),
+        ("duplicate_key", event(r#"{"topic":"a","number":1,"text":null,"topic":"sentinel"}"#)),
+        ("nul", event(r#"{"topic":"a","number":1,"text":"\u0000sentinel"}"#)),
         ("newer_version", event(&taken_json("sentinel", 1)).header("ce-dataschema", "note.taken/v3")),
         ("older_version", event(&taken_json("sentinel", 1)).header("ce-dataschema", "note.taken/v1")),
         ("too_deep", event(&nested(200))),
@@ -99,6 +102,32 @@ async fn each_bad_message_is_parked_with_its_reason_and_the_next_one_flows(place
         assert_eq!(letter.subject, "note.taken");
         assert!(!letter.report.contains("sentinel"), "{letter:?}");
     }
+    running.shutdown().await.expect("it ends in time");
+}
+
+async fn what_is_too_large_is_parked_unread(mut place: Surroundings) {
+    place.config.max_payload = 1_024;
+    let script = Script::succeed();
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
+    let padded = |payload: &str, to: usize| payload.replacen('{', &format!("{{{}", " ".repeat(to - payload.len())), 1);
+    let (flat, structured) = (
+        r#"{"event_type":"note.taken","topic":"a","number":3,"text":null}"#,
+        r#"{"specversion":"1.0","id":"4","source":"/x","type":"note.taken","data":{"topic":"a","number":4,"text":null}}"#,
+    );
+    let messages = [
+        Foreign::event("note.taken", padded(&taken_json("a", 1), 1_024)).id("1"),
+        Foreign::event("note.taken", padded(&taken_json("a", 2), 1_025)).id("2"),
+        Foreign::new("note.taken", padded(flat, 1_025)),
+        Foreign::new("note.taken", padded(structured, 1_025)).header("content-type", "application/cloudevents+json"),
+    ];
+    place.put(&running, &messages).await;
+    settle(&running).await;
+    assert_eq!(kept(running.db(), "keep").await, [1]);
+    let letters = letters(running.db()).await;
+    assert_eq!(letters.len(), 3, "{letters:?}");
+    assert!(letters.iter().all(|letter| letter.reason == "too_large" && letter.attempts == 1), "{letters:?}");
+    let known = letters.iter().find(|letter| letter.event_id == "2").expect("its headers are read");
+    assert!(known.report.contains("cannot decode `note.taken`: the payload is larger than the limit"), "{known:?}");
     running.shutdown().await.expect("it ends in time");
 }
 

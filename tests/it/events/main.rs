@@ -1,3 +1,6 @@
 //! What an event is outside of any service: reading, versions, and what happens to bad input.
 
+mod bad_input;
+mod unknown_fields;
 mod versions;
+mod vocabulary;

@@ -31,7 +31,7 @@ struct Members<'a> {
 
 impl<'a> Members<'a> {
     fn of(payload: &'a str) -> Result<Self, DecodeCode> {
-        let classify = |failure| decode::classify(&failure).0;
+        let classify = |failure| decode::classify(&failure);
         // serde would take an array for an object without names
         if payload.trim_ascii_start().starts_with('[') {
             serde_json::from_str::<IgnoredAny>(payload).map_err(classify)?;

@@ -32,7 +32,7 @@ pub(super) fn read(payload: &Bytes) -> (Attributes, Result<Bytes, DecodeError>) 
     let mut json = serde_json::Deserializer::from_str(text);
     let read = json.deserialize_map(&mut envelope).and_then(|()| json.end());
     if let Err(failure) = read {
-        return (envelope.attributes, Err(envelope_error(decode::classify(&failure).0)));
+        return (envelope.attributes, Err(envelope_error(decode::classify(&failure))));
     }
     let data = match (envelope.defect, envelope.attributes.defect()) {
         (Some(defect), _) | (None, Some(defect)) => Err(defect),
