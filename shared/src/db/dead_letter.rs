@@ -102,7 +102,7 @@ pub(crate) async fn insert(
 
 /// Takes a letter for its replay: notes the time and lets its subscription handle the event again. `false` when the
 /// letter does not wait any more.
-pub(crate) async fn take(executor: &Executor, id: Uuid, subscription: &str, event_id: &str) -> Result<bool> {
+pub(crate) async fn take(executor: &Executor, id: Uuid, subscription: &str, metadata: &Metadata) -> Result<bool> {
     let mut args = executor.args();
     id.bind(&mut args);
     crate::time::now().bind(&mut args);
@@ -110,7 +110,7 @@ pub(crate) async fn take(executor: &Executor, id: Uuid, subscription: &str, even
     if executor.execute(sql, args, None).await? == 0 {
         return Ok(false);
     }
-    super::inbox::forget(executor, subscription, event_id).await?;
+    super::inbox::forget(executor, subscription, metadata).await?;
     Ok(true)
 }
 

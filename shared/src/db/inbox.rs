@@ -16,7 +16,7 @@ use crate::event::Metadata;
 pub(crate) async fn insert(executor: &Executor, subscription: &str, metadata: &Metadata) -> Result<bool> {
     let mut args = executor.args();
     subscription.to_owned().bind(&mut args);
-    metadata.event_id.bind(&mut args);
+    metadata.identity().into_owned().bind(&mut args);
     crate::time::now().bind(&mut args);
     metadata.time.bind(&mut args);
     let sql = "INSERT INTO shared_inbox (subscription, event_id, handled_at, event_time, duplicates) \
@@ -25,29 +25,29 @@ pub(crate) async fn insert(executor: &Executor, subscription: &str, metadata: &M
 }
 
 /// Whether a subscription has handled an event.
-pub(crate) async fn contains(executor: &Executor, subscription: &str, event_id: &str) -> Result<bool> {
+pub(crate) async fn contains(executor: &Executor, subscription: &str, metadata: &Metadata) -> Result<bool> {
     let mut args = executor.args();
     subscription.to_owned().bind(&mut args);
-    event_id.to_owned().bind(&mut args);
+    metadata.identity().into_owned().bind(&mut args);
     let sql = "SELECT 1 FROM shared_inbox WHERE subscription = $1 AND event_id = $2";
     Ok(executor.fetch_optional(Access::Read, sql, args, None).await?.is_some())
 }
 
 /// Counts a delivery that was suppressed.
-pub(crate) async fn count_duplicate(executor: &Executor, subscription: &str, event_id: &str) -> Result<()> {
+pub(crate) async fn count_duplicate(executor: &Executor, subscription: &str, metadata: &Metadata) -> Result<()> {
     let mut args = executor.args();
     subscription.to_owned().bind(&mut args);
-    event_id.to_owned().bind(&mut args);
+    metadata.identity().into_owned().bind(&mut args);
     let sql = "UPDATE shared_inbox SET duplicates = duplicates + 1 WHERE subscription = $1 AND event_id = $2";
     executor.execute(sql, args, None).await?;
     Ok(())
 }
 
 /// Lets a subscription handle an event again: for the replay of a dead letter.
-pub(crate) async fn forget(executor: &Executor, subscription: &str, event_id: &str) -> Result<()> {
+pub(crate) async fn forget(executor: &Executor, subscription: &str, metadata: &Metadata) -> Result<()> {
     let mut args = executor.args();
     subscription.to_owned().bind(&mut args);
-    event_id.to_owned().bind(&mut args);
+    metadata.identity().into_owned().bind(&mut args);
     executor.execute("DELETE FROM shared_inbox WHERE subscription = $1 AND event_id = $2", args, None).await?;
     Ok(())
 }

@@ -1,13 +1,18 @@
 //! What a subscriber may know about the event it handles, besides its payload.
 
-use chrono::{DateTime, Utc};
+use std::borrow::Cow;
 
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::envelope::percent;
 use crate::context::{Context, Id, Trace};
 
 /// Everything about a delivered event but its payload.
 #[derive(Debug, Clone)]
 pub struct Metadata {
-    /// The event's id, the same at every delivery: an idempotency key for effects outside the database.
+    /// The event's id, the same at every delivery: an idempotency key for effects outside the database. That of
+    /// another producer may be unique together with its [`source`](Self::source) only.
     pub event_id: String,
     /// The event type's name.
     pub event_type: String,
@@ -39,6 +44,17 @@ pub struct Metadata {
 }
 
 impl Metadata {
+    /// What tells this event from all others. CloudEvents has ids unique within a source only: two producers that both
+    /// count from one do not mean the same events. A UUID needs no source.
+    pub(crate) fn identity(&self) -> Cow<'_, str> {
+        match &self.source {
+            Some(source) if Uuid::try_parse(&self.event_id).is_err() => {
+                Cow::Owned(format!("{} {}", percent::encode(source), self.event_id))
+            }
+            _ => Cow::Borrowed(&self.event_id),
+        }
+    }
+
     /// The context in which the event is handled: same correlation, caused by this event.
     #[must_use]
     pub fn context(&self) -> Context {

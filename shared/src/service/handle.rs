@@ -141,7 +141,7 @@ impl Subscription {
         letter: Option<Uuid>,
     ) -> Result<Verdict> {
         // what was parked is in the inbox too
-        if letter.is_none() && inbox::contains(&self.db.executor(), &self.durable, &metadata.event_id).await? {
+        if letter.is_none() && inbox::contains(&self.db.executor(), &self.durable, metadata).await? {
             return self.duplicate(metadata).await;
         }
         let drafts = self.guarded(prepared, None, metadata).await?;
@@ -162,7 +162,7 @@ impl Subscription {
         let tx = Tx::begin(&self.db).await?;
         let executor = tx.executor();
         if let Some(letter) = letter
-            && !dead_letter::take(&executor, letter, &self.durable, &metadata.event_id).await?
+            && !dead_letter::take(&executor, letter, &self.durable, metadata).await?
         {
             tx.rollback().await?;
             return Ok(ControlFlow::Break(Verdict::Gone));
@@ -183,7 +183,7 @@ impl Subscription {
 
     async fn duplicate(&self, metadata: &Metadata) -> Result<Verdict> {
         tracing::debug!("suppressed: this event was handled before");
-        inbox::count_duplicate(&self.db.executor(), &self.durable, &metadata.event_id).await?;
+        inbox::count_duplicate(&self.db.executor(), &self.durable, metadata).await?;
         Ok(Verdict::Done)
     }
 

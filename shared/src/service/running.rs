@@ -291,9 +291,10 @@ impl Running {
                 }
             }
         }
-        let parked_again =
-            letters.list().await?.iter().any(|l| l.subscription == found.subscription && l.event_id == found.event_id);
-        Ok(!parked_again)
+        let known = |id| before.iter().any(|letter| letter.id == id);
+        let now = letters.list().await?;
+        let mut again = now.iter().filter(|l| l.subscription == found.subscription && l.event_id == found.event_id);
+        Ok(again.all(|letter| known(letter.id)))
     }
 
     /// Waits until a subscription or the relay has ended, which they do only when stopped or when something is wrong.

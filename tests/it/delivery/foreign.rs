@@ -4,7 +4,7 @@ use shared::prelude::*;
 
 use crate::handlers::{keep, service};
 use crate::script::Script;
-use crate::surroundings::{Foreign, Surroundings, cases, kept, no_letters, settle};
+use crate::surroundings::{Foreign, Surroundings, cases, kept, letters, no_letters, settle};
 use crate::vocabulary::taken_json;
 
 cases! {
@@ -12,6 +12,7 @@ cases! {
         the_flat_json_of_the_python_package_is_understood,
         structured_cloud_events_are_understood,
         a_binary_cloud_event_needs_no_more_than_its_type,
+        an_id_is_unique_within_its_source_only,
     ],
     lasting: [],
     on_nats: [],
@@ -85,5 +86,21 @@ async fn a_binary_cloud_event_needs_no_more_than_its_type(place: Surroundings) {
     assert_eq!(kept(running.db(), "keep").await, [1]);
     let meta = script.done().remove(0).meta;
     assert_eq!((meta.version, meta.key, meta.time), (None, None, None));
+    running.shutdown().await.expect("it ends in time");
+}
+
+async fn an_id_is_unique_within_its_source_only(place: Surroundings) {
+    let script = Script::succeed();
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
+    let event = |source: &str, number| {
+        Foreign::event("note.taken", taken_json("a", number)).header("ce-source", source).id("1")
+    };
+    let bad = Foreign::event("note.taken", "no JSON").header("ce-source", "/c%00").id("1");
+    place.put(&running, &[event("/a", 1), event("/b", 2), event("/a", 1), bad.clone(), bad]).await;
+    settle(&running).await;
+    assert_eq!(kept(running.db(), "keep").await, [1, 2]);
+    let suppressed = running.db().inbox().duplicates_suppressed().await;
+    assert_eq!(suppressed.expect("it can be read"), 2);
+    assert_eq!(letters(running.db()).await.len(), 1);
     running.shutdown().await.expect("it ends in time");
 }

@@ -33,7 +33,7 @@ mod attributes;
 mod binary;
 mod flat;
 mod media;
-mod percent;
+pub(super) mod percent;
 mod seal;
 mod shape;
 mod structured;

@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 /// The CloudEvents encoding of header values: blanks, quotes, percent signs and all that is not visible ASCII.
-pub(super) fn encode(text: &str) -> String {
+pub(in crate::event) fn encode(text: &str) -> String {
     encode_except(text, |byte| byte.is_ascii_graphic() && byte != b'%' && byte != b'"')
 }
 
 /// One segment of a URI's path (RFC 3986, 3.3).
-pub(super) fn encode_segment(text: &str) -> String {
+pub(in crate::event) fn encode_segment(text: &str) -> String {
     encode_except(text, |byte| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte))
 }
 
@@ -25,7 +25,7 @@ fn encode_except(text: &str, stays: impl Fn(u8) -> bool) -> String {
 }
 
 /// One round of decoding. What is not encoded well stays as it is; `None` when the result is not UTF-8.
-pub(super) fn decode(text: &str) -> Option<String> {
+pub(in crate::event) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
@@ -48,7 +48,7 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// A header's value: first out of double quotes, which older producers write, then percent-decoded.
-pub(super) fn decode_header(value: &str) -> Option<String> {
+pub(in crate::event) fn decode_header(value: &str) -> Option<String> {
     let value = value.trim_matches([' ', '\t']);
     let Some(quoted) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return decode(value) };
     let mut text = String::with_capacity(quoted.len());
