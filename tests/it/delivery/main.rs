@@ -23,6 +23,7 @@ mod restart;
 mod retention;
 mod retries;
 mod script;
+mod shapes;
 mod shutdown;
 mod slow;
 mod starting;
