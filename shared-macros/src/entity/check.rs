@@ -8,7 +8,7 @@ use super::input::{FieldNames, FieldOptions, Flag, Input, Name, Target};
 use super::name;
 use crate::attribute::{Value, plain_name};
 use crate::diagnostics::{Errors, did_you_mean};
-use crate::validate::ValidatedField;
+use crate::validate::{Rule, ValidatedField, rules_of_struct};
 
 /// The checked model. With mistakes it holds what could be understood.
 pub(crate) struct Model {
@@ -20,6 +20,8 @@ pub(crate) struct Model {
     pub(crate) skipped: Vec<Ident>,
     pub(crate) uniques: Vec<Key>,
     pub(crate) indexes: Vec<Key>,
+    /// The rules of the struct itself.
+    pub(crate) whole: Vec<Rule>,
 }
 
 /// One field that is a column.
@@ -83,13 +85,11 @@ pub(crate) fn check(input: Input<'_>, errors: &mut Errors) -> Model {
     if let Some(first) = item.generics.params.first() {
         errors.report(first, NO_GENERICS);
     }
-    if let Some(attribute) = item.attrs.iter().find(|attribute| attribute.path().is_ident("validate")) {
-        errors.report(attribute, "`#[validate(..)]` belongs on a field");
-    }
     let is_struct = matches!(&item.data, Data::Struct(data) if matches!(data.fields, Fields::Named(_)));
     if !is_struct {
         errors.report(&item.ident, NEEDS_FIELDS);
     }
+    let whole = if is_struct { rules_of_struct(&item.attrs, errors) } else { Vec::new() };
     let table = table(item, options.table, understood.on_struct, errors);
     let (mut columns, mut skipped) = (Vec::new(), Vec::new());
     let (mut uniques, mut indexes) = (Vec::new(), Vec::new());
@@ -112,7 +112,7 @@ pub(crate) fn check(input: Input<'_>, errors: &mut Errors) -> Model {
     }
     keys("unique", options.unique, &columns, &mut uniques, errors);
     keys("index", options.index, &columns, &mut indexes, errors);
-    Model { ident: item.ident.clone(), vis: item.vis.clone(), table, columns, skipped, uniques, indexes }
+    Model { ident: item.ident.clone(), vis: item.vis.clone(), table, columns, skipped, uniques, indexes, whole }
 }
 
 fn rules(item: &DeriveInput, errors: &mut Errors) -> Vec<ValidatedField> {

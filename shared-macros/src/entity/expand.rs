@@ -11,6 +11,7 @@ use super::sql::Statements;
 use super::surface::{impls, new_ident, patch_ident, types};
 use crate::attribute::plain_name;
 use crate::spans::{generated, in_block, respanned};
+use crate::validate::calls;
 
 pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
     let types = types(krate, model);
@@ -56,6 +57,7 @@ fn entity(model: &Model) -> TokenStream {
             fn version(&self) -> ::core::option::Option<i64> { #version::number(&self.#ident) }
         }
     });
+    let whole = whole(model);
     generated! {
         #column_defs
         #[automatically_derived]
@@ -66,6 +68,7 @@ fn entity(model: &Model) -> TokenStream {
             const DEF: &'static __shared::EntityDef = &#def;
             fn id(&self) -> &Self::Id { &self.#id }
             #version
+            #whole
             fn bind(__insert: &mut __shared::Insert<'_, Self>) {
                 #(#values::bind_to(__insert, |__row| &__row.#idents);)*
             }
@@ -77,6 +80,26 @@ fn entity(model: &Model) -> TokenStream {
             }
         }
     }
+}
+
+/// The rules of the struct itself: on the entity as it is, and as a patch would make it.
+fn whole(model: &Model) -> Option<TokenStream> {
+    if model.whole.is_empty() {
+        return None;
+    }
+    let calls = calls(&model.whole, &model.ident, &generated!(self));
+    let fields = model.columns.iter().map(|Column { ident, role, .. }| match role {
+        Role::Plain => generated!(#ident: __shared::patched(&self.#ident, __patch.#ident.as_ref()),),
+        _ => generated!(#ident: __shared::patched(&self.#ident, ::core::option::Option::None),),
+    });
+    let skipped = &model.skipped;
+    Some(generated! {
+        fn check_whole(&self, __c: &mut __shared::Checker) { #calls }
+        fn check_patched(&self, __patch: &Self::Patch, __c: &mut __shared::Checker) {
+            let __patched = Self { #(#fields)* #(#skipped: ::core::default::Default::default(),)* };
+            <Self as __shared::Entity>::check_whole(&__patched, __c);
+        }
+    })
 }
 
 /// The columns, as an item, and the rest of what is known about the entity.

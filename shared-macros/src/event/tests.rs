@@ -61,7 +61,7 @@ fn an_event_is_constants_and_calls() {
                     &[__shared::FieldRules::of("clinicId", &[__shared::at_least::<1>()])];
                 fn check(&self, __c: &mut __shared::Checker) {
                     __c.field("clinicId", |__c| {
-                        <u32 as __shared::RangeRule<_>>::range(&self.clinic_id, __c, 1..);
+                        <u32 as __shared::RangeRule<_>>::at_least(&self.clinic_id, __c, 1);
                     });
                 }
             }

@@ -48,7 +48,10 @@ impl Form for Count {
 
     fn read(meta: &Meta) -> Option<Self> {
         match expression(meta)? {
-            Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) => expression(meta).cloned().map(Self),
+            // in an attribute, `-5` is one literal
+            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if !number.base10_digits().starts_with('-') => {
+                expression(meta).cloned().map(Self)
+            }
             Expr::Lit(_) | Expr::Verbatim(_) | Expr::Unary(ExprUnary { op: UnOp::Neg(_), .. }) => None,
             other => Some(Self(other.clone())),
         }

@@ -1,7 +1,7 @@
 //! From checked rules to calls of `shared::validate::rules`.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::ToTokens;
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Path, Type};
 
@@ -9,7 +9,7 @@ use super::bounds::{Bounds, Unit, exceeds};
 use super::choice::Choice;
 use super::{Rule, ValidatedField, table};
 use crate::attribute::plain_name;
-use crate::spans::{checked, generated, in_block, projected, respanned};
+use crate::spans::{at, checked, ends, generated, in_block, respanned};
 
 /// The `Validate` impl of a struct with these fields.
 pub(crate) fn implementation(krate: &Path, target: &Ident, fields: &[ValidatedField], whole: &[Rule]) -> TokenStream {
@@ -57,15 +57,16 @@ pub(crate) fn calls(rules: &[Rule], ty: &impl ToTokens, value: &TokenStream) -> 
 }
 
 fn call(rule: &Rule, ty: &impl ToTokens, value: &TokenStream) -> TokenStream {
-    let rule_of = |name: &str, method: &str| projected(ty, &trait_of(name), method);
+    let rule_of = |rule: &str, method: &str| of_type(ty, rule, method);
     match rule {
         Rule::Range(bounds) => {
-            let (rule, limits) = (rule_of("RangeRule<_>", "range"), limits(bounds));
+            let (method, limits) = limits(bounds);
+            let rule = rule_of("RangeRule<_>", method);
             generated!(#rule(#value, __c, #limits);)
         }
         Rule::Length(unit, bounds) => {
-            let (rule, lengths) =
-                (rule_of(length_rule(*unit), "length"), lengths(bounds).unwrap_or_else(|| limits(bounds)));
+            let (method, lengths) = lengths(bounds, "length");
+            let rule = rule_of(length_rule(*unit), method);
             generated!(#rule(#value, __c, #lengths);)
         }
         Rule::Email => simple(&rule_of("EmailRule", "email"), value),
@@ -78,7 +79,8 @@ fn call(rule: &Rule, ty: &impl ToTokens, value: &TokenStream) -> TokenStream {
             generated!(#rule(#value, __c, &[#(#texts),*]);)
         }
         Rule::OneOf(Choice::Integers(integers)) => {
-            let (rule, integers) = (rule_of("OneIntegerRule", "one_of"), integers.iter().map(|(written, _)| written));
+            let (rule, integers) =
+                (rule_of("OneIntegerRule<_>", "one_of"), integers.iter().map(|(written, _)| written));
             generated!(#rule(#value, __c, &[#(#integers),*]);)
         }
         // a function pointer, because its type is what the message about another signature quotes
@@ -101,19 +103,17 @@ fn call(rule: &Rule, ty: &impl ToTokens, value: &TokenStream) -> TokenStream {
         Rule::Each(rules) => {
             let (rule, item) = (rule_of("EachRule", "each"), item(ty));
             let calls = calls(rules, &item, &generated!(__item));
-            generated!(#rule(#value, __c, |__item, __c| { #calls });)
+            // the compiler also looks at the call when the type has no items
+            let arguments = generated!(#value, __c, |__item, __c| { #calls });
+            let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
+            arguments.set_span(ends(ty).1);
+            generated!(#rule #arguments;)
         }
     }
 }
 
 fn simple(rule: &TokenStream, value: &TokenStream) -> TokenStream {
     generated!(#rule(#value, __c);)
-}
-
-/// A trait of `shared::__private`.
-fn trait_of(name: &str) -> TokenStream {
-    let name: TokenStream = name.parse().unwrap_or_default();
-    generated!(__shared::#name)
 }
 
 pub(super) const fn length_rule(unit: Unit) -> &'static str {
@@ -123,9 +123,13 @@ pub(super) const fn length_rule(unit: Unit) -> &'static str {
     }
 }
 
-/// What a trait of the type says about it.
+/// What a rule's trait says about the type. All of it stands where the type does: so does what is said about it.
 pub(super) fn of_type(ty: &impl ToTokens, rule: &str, name: &str) -> TokenStream {
-    projected(ty, &trait_of(rule), name)
+    let (first, last) = ends(ty);
+    let (open, name) = (quote_spanned!(first=> <), Ident::new(name, last));
+    let rule: TokenStream = rule.parse().unwrap_or_default();
+    let rule = respanned(generated!(as __shared::#rule>::), at(last));
+    generated!(#open #ty #rule #name)
 }
 
 /// The type of the items of a list.
@@ -133,25 +137,27 @@ pub(super) fn item(ty: &impl ToTokens) -> TokenStream {
     of_type(ty, "EachRule", "Item")
 }
 
-fn limits(bounds: &Bounds) -> TokenStream {
+/// The method of a rule that takes these bounds, and what it takes.
+fn limits(bounds: &Bounds) -> (&'static str, TokenStream) {
     match bounds {
-        Bounds::AtLeast(min) => generated!(#min..),
-        Bounds::AtMost(max) => generated!(..=#max),
-        Bounds::Between(min, max) => generated!(#min..=#max),
-        Bounds::Exactly(value) => generated!(#value..=#value),
+        Bounds::AtLeast(min) => ("at_least", generated!(#min)),
+        Bounds::AtMost(max) => ("at_most", generated!(#max)),
+        Bounds::Between(min, max) => ("between", generated!(#min, #max)),
+        Bounds::Exactly(count) => ("exactly", generated!(#count)),
     }
 }
 
-/// The bounds of a `length` that are not all plain numbers: the same tokens in the call and in the table, so that what is
-/// wrong with their types is said once.
-pub(super) fn lengths(bounds: &Bounds) -> Option<TokenStream> {
-    Some(match bounds {
-        bounds if bounds.are_plain() => return None,
-        Bounds::AtLeast(min) => generated!(__shared::Lengths::at_least(#min)),
-        Bounds::AtMost(max) => generated!(__shared::Lengths::at_most(#max)),
-        Bounds::Between(min, max) => generated!(__shared::Lengths::between(#min, #max)),
-        Bounds::Exactly(count) => generated!(__shared::Lengths::exactly(#count)),
-    })
+/// The method of a `length` that takes these bounds, and what it takes.
+///
+/// What is more than plain numbers goes to the method `general` as a constant: the same tokens in the call and in the
+/// table, so that what is wrong with them is said once.
+pub(super) fn lengths(bounds: &Bounds, general: &'static str) -> (&'static str, TokenStream) {
+    let (method, limits) = limits(bounds);
+    if bounds.are_plain() {
+        return (method, limits);
+    }
+    let method = Ident::new(method, Span::mixed_site());
+    (general, generated!(const { __shared::Lengths::#method(#limits) }))
 }
 
 /// The comparisons of a field's bounds, as items.

@@ -1,6 +1,6 @@
 //! From checked rules to the table `Validate::RULES`.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::ToTokens;
 use syn::Expr;
 
@@ -36,14 +36,9 @@ fn entry(rule: &Rule, ty: &impl ToTokens) -> TokenStream {
     match rule {
         Rule::Range(bounds) => range(bounds),
         Rule::Length(unit, bounds) => {
-            let rule = of_type(ty, length_rule(*unit), "RULE");
-            match (lengths(bounds), bounds) {
-                (Some(lengths), _) => generated!(#rule.of(#lengths)),
-                (None, Bounds::AtLeast(min)) => generated!(#rule.at_least(#min)),
-                (None, Bounds::AtMost(max)) => generated!(#rule.at_most(#max)),
-                (None, Bounds::Between(min, max)) => generated!(#rule.between(#min, #max)),
-                (None, Bounds::Exactly(count)) => generated!(#rule.exactly(#count)),
-            }
+            let (method, lengths) = lengths(bounds, "of");
+            let (rule, method) = (of_type(ty, length_rule(*unit), "RULE"), Ident::new(method, Span::mixed_site()));
+            generated!(#rule.#method(#lengths))
         }
         Rule::Email => generated!(__shared::Rule::Email),
         Rule::Url => generated!(__shared::Rule::Url),

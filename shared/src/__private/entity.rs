@@ -14,6 +14,11 @@ use crate::error::Result;
 pub use crate::event::subject::{FromToken, OrderingKey, SubjectToken};
 pub use crate::time::now;
 
+/// A field as a patch would make it.
+pub fn patched<T: Clone>(old: &T, new: Option<&T>) -> T {
+    new.unwrap_or(old).clone()
+}
+
 /// Proves what the derive cannot see, or promises: no column has two kinds of NULL, and every statement has as many
 /// parameters as are bound. SQLite would take a missing one for NULL.
 ///

@@ -1,8 +1,6 @@
 //! For `#[validate(..)]`: each rule as a trait of the field's type, so that a field on which it does not work is reported
 //! once, at its type.
 
-use std::ops::{RangeFrom, RangeInclusive, RangeToInclusive};
-
 pub use regex::Regex;
 use serde_json::Value;
 
@@ -36,34 +34,7 @@ pub const fn check_order(ordered: bool, message: &'static str) {
 /// The function of a rule `custom`.
 pub type CustomRule<T> = fn(&T) -> Result<(), &'static str>;
 
-/// The bounds of a rule as generated code writes them: `5..=480`, `5..`, `..=480`.
-pub trait Limits<Bound> {
-    fn ends(self) -> (Option<Bound>, Option<Bound>);
-}
-
-impl<Bound> Limits<Bound> for RangeInclusive<Bound> {
-    #[inline]
-    fn ends(self) -> (Option<Bound>, Option<Bound>) {
-        let (min, max) = self.into_inner();
-        (Some(min), Some(max))
-    }
-}
-
-impl<Bound> Limits<Bound> for RangeFrom<Bound> {
-    #[inline]
-    fn ends(self) -> (Option<Bound>, Option<Bound>) {
-        (Some(self.start), None)
-    }
-}
-
-impl<Bound> Limits<Bound> for RangeToInclusive<Bound> {
-    #[inline]
-    fn ends(self) -> (Option<Bound>, Option<Bound>) {
-        (None, Some(self.end))
-    }
-}
-
-/// How many there may be, for the rule `length`, where that is not plain numbers.
+/// How many there may be, for the rule `length`.
 #[derive(Debug, Clone, Copy)]
 pub struct Lengths {
     min: Option<usize>,
@@ -89,13 +60,6 @@ impl Lengths {
     #[must_use]
     pub const fn exactly(count: usize) -> Self {
         Self::between(count, count)
-    }
-}
-
-impl Limits<usize> for Lengths {
-    #[inline]
-    fn ends(self) -> (Option<usize>, Option<usize>) {
-        (self.min, self.max)
     }
 }
 
@@ -128,6 +92,31 @@ impl LengthOf {
     pub const fn exactly(self, count: usize) -> Rule {
         self.of(Lengths::exactly(count))
     }
+}
+
+/// For rules that count: short calls where the bounds are plain numbers.
+macro_rules! plain_bounds {
+    () => {
+        #[inline]
+        fn at_least(&self, checker: &mut Checker, min: usize) {
+            self.length(checker, Lengths::at_least(min));
+        }
+
+        #[inline]
+        fn at_most(&self, checker: &mut Checker, max: usize) {
+            self.length(checker, Lengths::at_most(max));
+        }
+
+        #[inline]
+        fn between(&self, checker: &mut Checker, min: usize, max: usize) {
+            self.length(checker, Lengths::between(min, max));
+        }
+
+        #[inline]
+        fn exactly(&self, checker: &mut Checker, count: usize) {
+            self.length(checker, Lengths::exactly(count));
+        }
+    };
 }
 
 /// A rule `range` between integers, for the table.
@@ -164,15 +153,26 @@ pub fn limit(bound: impl Limiting) -> Value {
     note = "it works on integers, floats, `DateTime<Utc>`, `NaiveDate`, `NaiveTime`, `TimeDelta`, `Duration`, and on `Option`, `Phi` and `Box` of these"
 )]
 pub trait RangeRule<Bound> {
-    fn range(&self, checker: &mut Checker, limits: impl Limits<Bound>);
+    fn at_least(&self, checker: &mut Checker, min: Bound);
+    fn at_most(&self, checker: &mut Checker, max: Bound);
+    fn between(&self, checker: &mut Checker, min: Bound, max: Bound);
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Ranged> RangeRule<T::Bound> for T {
     #[inline]
-    fn range(&self, checker: &mut Checker, limits: impl Limits<T::Bound>) {
-        let (min, max) = limits.ends();
-        rules::range(checker, self, min, max);
+    fn at_least(&self, checker: &mut Checker, min: T::Bound) {
+        rules::range(checker, self, Some(min), None);
+    }
+
+    #[inline]
+    fn at_most(&self, checker: &mut Checker, max: T::Bound) {
+        rules::range(checker, self, None, Some(max));
+    }
+
+    #[inline]
+    fn between(&self, checker: &mut Checker, min: T::Bound, max: T::Bound) {
+        rules::range(checker, self, Some(min), Some(max));
     }
 }
 
@@ -184,7 +184,8 @@ impl<T: Ranged> RangeRule<T::Bound> for T {
 )]
 pub trait LengthRule {
     const RULE: LengthOf;
-    fn length(&self, checker: &mut Checker, limits: impl Limits<usize>);
+    fn length(&self, checker: &mut Checker, lengths: Lengths);
+    plain_bounds!();
 }
 
 #[diagnostic::do_not_recommend]
@@ -192,9 +193,8 @@ impl<T: Length> LengthRule for T {
     const RULE: LengthOf = LengthOf(T::UNIT);
 
     #[inline]
-    fn length(&self, checker: &mut Checker, limits: impl Limits<usize>) {
-        let (min, max) = limits.ends();
-        rules::length(checker, self, min, max);
+    fn length(&self, checker: &mut Checker, lengths: Lengths) {
+        rules::length(checker, self, lengths.min, lengths.max);
     }
 }
 
@@ -206,15 +206,15 @@ impl<T: Length> LengthRule for T {
 )]
 pub trait BytesRule {
     const RULE: LengthOf = LengthOf(Unit::Bytes);
-    fn length(&self, checker: &mut Checker, limits: impl Limits<usize>);
+    fn length(&self, checker: &mut Checker, lengths: Lengths);
+    plain_bounds!();
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Text> BytesRule for T {
     #[inline]
-    fn length(&self, checker: &mut Checker, limits: impl Limits<usize>) {
-        let (min, max) = limits.ends();
-        rules::bytes(checker, self, min, max);
+    fn length(&self, checker: &mut Checker, lengths: Lengths) {
+        rules::bytes(checker, self, lengths.min, lengths.max);
     }
 }
 
@@ -266,17 +266,14 @@ impl<T: Items> EachRule for T {
     label = "is not an integer",
     note = "it works on integers, and on `Option`, `Phi` and `Box` of these"
 )]
-pub trait OneIntegerRule {
-    type Integer: 'static;
-    fn one_of(&self, checker: &mut Checker, allowed: &[Self::Integer]);
+pub trait OneIntegerRule<Integer> {
+    fn one_of(&self, checker: &mut Checker, allowed: &[Integer]);
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Whole> OneIntegerRule for T {
-    type Integer = <T as Whole>::Integer;
-
+impl<T: Whole> OneIntegerRule<T::Integer> for T {
     #[inline]
-    fn one_of(&self, checker: &mut Checker, allowed: &[Self::Integer]) {
+    fn one_of(&self, checker: &mut Checker, allowed: &[T::Integer]) {
         rules::one_of_integers(checker, self, allowed);
     }
 }
@@ -320,7 +317,7 @@ rules_of! {
 }
 
 rules_of! {
-    Moment, "is never past", "it works on `DateTime<Utc>` and `NaiveDate`, and on `Option`, `Phi` and `Box` of these":
+    Moment, "cannot be compared with now", "it works on `DateTime<Utc>` and `NaiveDate`, and on `Option`, `Phi` and `Box` of these":
 
     /// The rule `past`.
     PastRule, "`#[validate(past)]` needs a time or a date, but `{Self}` is neither": past => past();
@@ -337,12 +334,5 @@ mod tests {
     #[test]
     fn the_largest_expression_that_the_derive_accepts_compiles() {
         assert!(regex(r"^\w{1,324}$").is_match("ada"));
-    }
-
-    #[test]
-    fn limits_are_what_they_look_like() {
-        assert_eq!(Limits::ends(5..=480), (Some(5), Some(480)));
-        assert_eq!(Limits::ends(5..), (Some(5), None));
-        assert_eq!(Limits::ends(..=480), (None, Some(480)));
     }
 }

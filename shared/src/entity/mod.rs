@@ -99,7 +99,7 @@ pub use self::value::Insert;
 pub use self::value::{Comparable, EntityValue, Searchable};
 use crate::db::Row;
 use crate::error::{DecodeError, Error, Result};
-use crate::validate::Validate;
+use crate::validate::{Checker, Validate};
 
 /// A struct that is stored as rows of a table. Derive it.
 #[diagnostic::on_unimplemented(
@@ -123,6 +123,17 @@ pub trait Entity: Sized + Send + Sync + 'static {
     /// The version, if the entity has one.
     fn version(&self) -> Option<i64> {
         None
+    }
+
+    /// Runs the rules of the struct itself: `#[validate(custom = path)]` above it. Those of the fields are run on what
+    /// a caller supplies.
+    fn check_whole(&self, checker: &mut Checker) {
+        let _ = checker;
+    }
+
+    /// Runs the rules of the struct itself on the entity as the patch would make it.
+    fn check_patched(&self, patch: &Self::Patch, checker: &mut Checker) {
+        let _ = (patch, checker);
     }
 
     /// For generated code: adds the values of all columns, in the order of [`EntityDef::columns`].

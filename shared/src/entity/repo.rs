@@ -73,8 +73,11 @@ impl<E: Entity> Repo<E> {
     /// # Errors
     /// [`Error::Invalid`] with every broken rule; [`Error::Unique`], [`Error::ForeignKey`]; those of the database.
     pub async fn create(&self, new: E::New) -> Result<E> {
-        new.validate()?;
+        let mut checker = Checker::default();
+        new.check(&mut checker);
         let entity = new.into_entity();
+        entity.check_whole(&mut checker);
+        checker.finish(E::New::NAME)?;
         let mut args = self.args();
         E::bind(&mut Insert { rows: Inserted::One(&entity), args: &mut args });
         self.executor.execute(E::DEF.sql.insert, args, Some(&E::DEF.names)).await?;
@@ -88,11 +91,17 @@ impl<E: Entity> Repo<E> {
     /// As [`create`](Self::create). Paths of [`Error::Invalid`] start with the row: `/3/duration_minutes`.
     pub async fn create_many(&self, new: Vec<E::New>) -> Result<Vec<E>> {
         let mut checker = Checker::default();
-        for (index, new) in new.iter().enumerate() {
-            checker.item(index, |checker| new.check(checker));
-        }
+        let entities: Vec<E> = new
+            .into_iter()
+            .enumerate()
+            .map(|(index, new)| {
+                checker.item(index, |checker| new.check(checker));
+                let entity = new.into_entity();
+                checker.item(index, |checker| entity.check_whole(checker));
+                entity
+            })
+            .collect();
         checker.finish(E::New::NAME)?;
-        let entities: Vec<E> = new.into_iter().map(E::New::into_entity).collect();
         let engine = self.executor.engine();
         let statements = entities
             .chunks(insert::rows_per_statement(E::DEF, engine))
@@ -202,10 +211,13 @@ impl<E: Entity> Repo<E> {
     ///
     /// # Errors
     /// [`Error::Stale`] when the row was changed since `entity` was read; [`Error::NotFound`] when it is gone;
-    /// [`Error::Invalid`] with every rule that a set value breaks; [`Error::Unique`], [`Error::ForeignKey`]; those of
-    /// the database.
+    /// [`Error::Invalid`] with every rule that a set value breaks, and with the rules of the entity itself that `entity`
+    /// would break with the patch; [`Error::Unique`], [`Error::ForeignKey`]; those of the database.
     pub async fn update(&self, entity: &E, patch: E::Patch) -> Result<E> {
-        patch.validate()?;
+        let mut checker = Checker::default();
+        patch.check(&mut checker);
+        entity.check_patched(&patch, &mut checker);
+        checker.finish(E::Patch::NAME)?;
         let mut set = Assignments::new(E::DEF, self.executor.engine());
         patch.assign(&mut set);
         let rows = one_row(self.rows(), id_is::<E>(entity.id().clone()), version_is(entity));
@@ -224,7 +236,7 @@ impl<E: Entity> Repo<E> {
     }
 
     /// Sets the columns of the patch in every row that the filter finds; returns how many. Versions are counted up,
-    /// not checked.
+    /// not checked. The rules of the set values are checked, those of the entity itself are not: the rows are not read.
     ///
     /// # Errors
     /// As [`update`](Self::update), without [`Error::Stale`] and [`Error::NotFound`].

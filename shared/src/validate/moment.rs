@@ -9,7 +9,7 @@ use super::Checker;
 /// Types that the rules `past` and `future` can compare with now.
 #[diagnostic::on_unimplemented(
     message = "this validation rule needs a time or a date, but `{Self}` is neither",
-    label = "is never past",
+    label = "cannot be compared with now",
     note = "`past` and `future` work on `DateTime<Utc>` and `NaiveDate`, and on `Option`, `Phi` and `Box` of these"
 )]
 pub trait Moment {

@@ -2,7 +2,7 @@
 
 use shared::{Db, entities};
 
-use crate::vocabulary::{Appointment, Everything, Patient, Ward};
+use crate::vocabulary::{Appointment, Everything, Patient, Shift, Ward};
 
 /// Runs each test on every engine, each time with empty tables.
 macro_rules! on_every_engine {
@@ -51,7 +51,7 @@ pub(crate) use on_every_engine;
 /// Creates the tables.
 pub async fn tables(db: &Db) {
     // the references decide the order, not the list
-    db.create_tables(&entities![Appointment, Ward, Everything, Patient]).await.unwrap();
+    db.create_tables(&entities![Appointment, Ward, Everything, Patient, Shift]).await.unwrap();
 }
 
 #[cfg(feature = "sqlite")]

@@ -9,12 +9,13 @@ use uuid::Uuid;
 
 use crate::engines::{execute, on_every_engine};
 use crate::vocabulary::{
-    Appointment, AppointmentPatch, NewAppointment, NewPatient, NewWard, Patient, PatientId, PatientPatch, Status, Ward,
-    booking, patient,
+    Appointment, AppointmentPatch, NewAppointment, NewPatient, NewShift, NewWard, Patient, PatientId, PatientPatch,
+    Shift, ShiftPatch, Status, Ward, at, booking, patient,
 };
 
 on_every_engine!(
     every_broken_rule_is_listed_before_anything_is_written,
+    a_rule_of_the_entity_itself_sees_what_will_be_stored,
     a_broken_unique_key_names_its_fields,
     a_missing_referenced_row_is_a_foreign_key_error,
     a_text_that_is_no_variant_breaks_the_check,
@@ -57,6 +58,35 @@ async fn every_broken_rule_is_listed_before_anything_is_written(db: Db) {
     // the rule of an id that is given
     let error = db.repo::<Ward>().create(NewWard { code: "".into(), part_of: None, beds: 1 }).await.unwrap_err();
     assert_eq!(paths(&error), ["/code"]);
+}
+
+async fn a_rule_of_the_entity_itself_sees_what_will_be_stored(db: Db) {
+    let repo = db.repo::<Shift>();
+    let said = |error: Error| match error {
+        Error::Invalid(violations) => {
+            violations.iter().map(|violation| (violation.path.clone(), violation.rule)).collect::<Vec<_>>()
+        }
+        other => panic!("not a validation error: {other}"),
+    };
+    let (morning, evening) = (at("2026-11-23T08:00:00Z"), at("2026-11-23T20:00:00Z"));
+    let good = || NewShift { starts_at: morning, ends_at: evening, kind: "day".into() };
+    let bad = || NewShift { starts_at: evening, ends_at: morning, kind: "evening".into() };
+    let own = |path: &str| (path.to_owned(), "custom");
+    let of_kind = |path: &str| (path.to_owned(), "one_of");
+    assert_eq!(said(repo.create(bad()).await.unwrap_err()), [of_kind("/kind"), own("")]);
+    let error = repo.create_many(vec![good(), bad()]).await.unwrap_err();
+    assert_eq!(said(error), [of_kind("/1/kind"), own("/1")]);
+    assert_eq!(repo.count().await.unwrap(), 0);
+
+    let shift = repo.create(good()).await.unwrap();
+    // together with what stays as it is
+    let error = repo.update(&shift, ShiftPatch::new().starts_at(evening)).await.unwrap_err();
+    assert_eq!(said(error), [own("")]);
+    let error = repo.update(&shift, ShiftPatch::new().ends_at(morning).kind("evening")).await.unwrap_err();
+    assert_eq!(said(error), [of_kind("/kind"), own("")]);
+    assert_eq!(repo.get(shift.id).await.unwrap(), shift);
+    let night = ShiftPatch::new().starts_at(evening).ends_at(at("2026-11-24T08:00:00Z")).kind("night");
+    assert_eq!(repo.update(&shift, night).await.unwrap().kind, "night");
 }
 
 async fn a_broken_unique_key_names_its_fields(db: Db) {

@@ -116,6 +116,27 @@ pub struct Ward {
     pub beds: i32,
 }
 
+/// A rule about two fields at once, and one about one of them.
+#[derive(Debug, Clone, PartialEq, Entity)]
+#[entity(table = "shifts")]
+#[validate(custom = ends_after_it_starts)]
+pub struct Shift {
+    #[entity(id)]
+    pub id: Uuid,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    #[validate(one_of("day", "night"))]
+    pub kind: String,
+    #[entity(version)]
+    pub version: i64,
+    #[entity(skip)]
+    pub cached: u8,
+}
+
+fn ends_after_it_starts(shift: &Shift) -> Result<(), &'static str> {
+    if shift.starts_at < shift.ends_at { Ok(()) } else { Err("something that ends after it starts") }
+}
+
 pub fn at(text: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(text).unwrap().with_timezone(&Utc)
 }

@@ -1,4 +1,4 @@
-// mistakes: 4
+// mistakes: 13
 use shared::prelude::*;
 
 #[derive(Debug, Validate)]
@@ -11,6 +11,24 @@ pub struct Booking {
     pub mrn: String,
     #[validate(pattern)]
     pub code: String,
+    #[validate(length = 5)]
+    pub reason: String,
+    #[validate(length(bytes = 5))]
+    pub note: String,
+    #[validate(url = "https")]
+    pub site: String,
+    #[validate(past())]
+    pub born_at: DateTime<Utc>,
+    #[validate(future = true)]
+    pub starts_at: DateTime<Utc>,
+    #[validate(one_of = "phone")]
+    pub channel: String,
+    #[validate(each = 5)]
+    pub tags: Vec<String>,
+    #[validate(nested(deep))]
+    pub lines: Vec<String>,
+    #[validate(each(emial))]
+    pub emails: Vec<String>,
 }
 
 fn main() {}
