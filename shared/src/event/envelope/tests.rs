@@ -243,10 +243,9 @@ fn binary_headers_are_read_by_the_rules_of_the_binding() {
 fn every_odd_envelope_is_refused_for_its_reason() {
     use DecodeCode::{Attribute, Batch, ContentType, Envelope, NotUtf8, SpecVersion, Syntax, Truncated, WrongType};
     let full = [("ce-specversion", "1.0"), ("ce-type", "note.taken"), ("ce-source", "/x"), ("ce-id", "e1")];
-    let but = |name: &str, value: &'static str| {
-        let mut headers: Vec<(&str, &str)> = full.to_vec();
-        headers.retain(|(other, _)| *other != name);
-        headers.push((if name == "ce-id" { "ce-id" } else { Box::leak(name.to_owned().into_boxed_str()) }, value));
+    let but = |name: &'static str, value: &'static str| {
+        let others = full.into_iter().filter(|(other, _)| *other != name);
+        let headers: Vec<(&str, &str)> = others.chain([(name, value)]).collect();
         delivered(&headers, r#"{"a":"sentinel"}"#)
     };
     let twice = |name: &'static str| {
