@@ -258,11 +258,13 @@ pub fn derive_validate(input: TokenStream) -> TokenStream {
 /// # The pattern
 ///
 /// The tokens of a subject, with `*` for any one token and `>`, at the end, for one or more. It is proven against the
-/// event's type while the program is compiled: a pattern that can never match, a wildcard over a single event, and a
+/// event's type while the program is compiled: a pattern that can never match (also one with a literal token which the
+/// slot at its place never is, such as `clinic.seven.opened` where the slot is a number), a wildcard over a single event, and a
 /// wildcard that delivers an event of the domain which the type does not have are errors.
 ///
 /// What stands for each `*` can be taken as an argument, without looking into the event: `Captures<Uuid>` for one,
-/// `Captures<(Uuid, Token)>` for two. As many types as there are `*`, or it does not compile.
+/// `Captures<(Uuid, Token)>` for two. As many types as there are `*`, and none that the event's slot never
+/// is, or it does not compile.
 ///
 /// ```
 /// use shared::prelude::*;

@@ -106,6 +106,8 @@ fn expand(krate: &Path, model: &Model) -> TokenStream {
         generated! {
             #[automatically_derived]
             impl __shared::SubjectToken for #ident {
+                const FORM: __shared::TokenForm =
+                    __shared::TokenForm::OneOf(<Self as __shared::EntityValue>::ALLOWED);
                 fn token(&self) -> ::std::borrow::Cow<'static, str> { ::std::borrow::Cow::Borrowed(self.as_str()) }
             }
         }
@@ -140,6 +142,7 @@ fn expand(krate: &Path, model: &Model) -> TokenStream {
         #token
         #[automatically_derived]
         impl __shared::FromToken for #ident {
+            const FORM: __shared::TokenForm = __shared::TokenForm::OneOf(<Self as __shared::EntityValue>::ALLOWED);
             fn from_token(__text: &str) -> ::core::option::Option<Self> {
                 match __text {
                     #(#texts => ::core::option::Option::Some(Self::#variants),)*

@@ -26,6 +26,7 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
     let (subject_of, key_of, (table, schema)) = (subject_of(model), key_of(model), schema(model));
     let (older, codec) = versions(model);
     let (validate, handled) = (impl_of(ident, fields, whole), handled(ident));
+    let slots = slots(model);
     let impls = generated! {
         #table
         #validate
@@ -35,6 +36,7 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
                 .with_version(#version)
                 .with_fields(<#ident as __shared::Validate>::FIELDS)
                 .with_schema(&#schema)
+                #slots
                 #older
                 .declared_at(#file, #line);
             const CODEC: __shared::Codec<Self> = #codec;
@@ -84,6 +86,15 @@ fn schema(model: &EventModel) -> (TokenStream, TokenStream) {
     let docs = (!docs.is_empty()).then(|| generated!(.docs(#docs)));
     let table = generated!(const __FIELDS: &[__shared::FieldSchema] = &[#(#table),*];);
     (table, generated!(__shared::EventSchema::new(__FIELDS) #docs #key #closed #tag))
+}
+
+/// What the slots look like, in the event's description.
+fn slots(model: &EventModel) -> Option<TokenStream> {
+    let forms = model.slots.fields.iter().map(|slot| {
+        let (ty, rule) = (&slot.ty, protected(&slot.ty, "Slot"));
+        generated!(<#ty as __shared::#rule>::FORM)
+    });
+    (!model.slots.fields.is_empty()).then(|| generated!(.with_slots(&[#(#forms),*])))
 }
 
 fn subject_of(model: &EventModel) -> Option<TokenStream> {

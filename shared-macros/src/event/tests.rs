@@ -75,6 +75,7 @@ fn an_event_is_constants_and_calls() {
                     .with_version(2u32)
                     .with_fields(<ClinicOpened as __shared::Validate>::FIELDS)
                     .with_schema(&__shared::EventSchema::new(__FIELDS).docs("A clinic opened.").key("clinicId"))
+                    .with_slots(&[<u32 as __shared::Slot>::FORM])
                     .declared_at(::core::file!(), ::core::line!());
                 const CODEC: __shared::Codec<Self> = <ClinicOpened as __shared::Wire>::CLOSED;
                 fn subject(&self) -> ::std::borrow::Cow<'static, str> {

@@ -72,15 +72,15 @@ fn proof(krate: &Path, model: &Model) -> TokenStream {
     checked(check, &generated!(#pattern, #set, #on_unknown), pattern.span())
 }
 
-/// The checks that the pattern has what the arguments capture. Which argument captures is known to its type alone, but
+/// The checks that the pattern and the event have what the arguments capture. Which argument captures is known to its type alone, but
 /// a reference does not.
 fn captures(model: &Model, gate: &TokenStream) -> TokenStream {
-    let pattern = &model.pattern;
+    let ident = &model.target.ident;
     let check = |argument: &Argument| match argument {
         Argument::Extractor(ty) if !matches!(ty, Type::Reference(_)) => {
             let extractor = extractor(ty, gate);
             let wanted = generated!(#extractor::CAPTURES);
-            Some(checked_over(generated!(__shared::check_captures), &generated!(#pattern, #wanted), ty))
+            Some(checked_over(generated!(__shared::check_captures::<#ident>), &wanted, ty))
         }
         _ => None,
     };

@@ -68,8 +68,7 @@ fn a_subscriber_is_a_type_beside_the_function() {
                 }
             }
             #[allow(unused_qualifications)]
-            const _: () = __shared::check_captures(
-                "appointment.*",
+            const _: () = __shared::check_captures::<remind>(
                 <State<Mailer> as __shared::Extractor<'_, __Gate>>::CAPTURES
             );
         };

@@ -11,7 +11,7 @@ pub use crate::entity::{
     Filter, Insert, IntoValue, KeyDef, MadeId, NewEntity, Newtype, ReferenceDef, Roles, Statements,
 };
 use crate::error::Result;
-pub use crate::event::subject::{FromToken, OrderingKey, SubjectToken};
+pub use crate::event::subject::{FromToken, OrderingKey, SubjectToken, TokenForm};
 pub use crate::time::now;
 
 /// A field as a patch would make it.

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::message::{Message, in_domain, same, same_subjects};
 use crate::error::{Error, Result};
-use crate::event::subject::{OrderingKey, SubjectToken};
+use crate::event::subject::{OrderingKey, SubjectToken, TokenForm};
 use crate::event::{Codec, Draft, Event, EventInfo, EventSet, decode_event, decode_older, draft_event, unknown_type};
 use crate::validate::{Checker, Validate};
 
@@ -360,20 +360,34 @@ pub const fn check_subset(name: &str, domain: &str, whole: Set) {
     }
 }
 
+/// Whether the declaration of one of the events was refused, or of all of them.
+pub(super) const fn any_refused(events: &[&EventInfo]) -> bool {
+    let mut i = 0;
+    while i < events.len() {
+        if is_refused(events[i]) {
+            return true;
+        }
+        i += 1;
+    }
+    events.is_empty()
+}
+
 /// Whether the event's declaration was refused, so that there is nothing left to say about it.
 pub(super) const fn is_refused(event: &EventInfo) -> bool {
     event.subject.is_empty()
 }
 
 macro_rules! part_of_event {
-    ($(#[$attribute:meta])* $name:ident: $bound:ident, $method:ident -> $part:ty) => {
+    ($(#[$attribute:meta])* $name:ident: $bound:ident, $method:ident -> $part:ty $(, const $what:ident: $is:ty)?) => {
         $(#[$attribute])*
         pub trait $name {
+            $(const $what: $is;)?
             fn $method(&self) -> $part;
         }
 
         #[diagnostic::do_not_recommend]
         impl<T: $bound> $name for T {
+            $(const $what: $is = T::$what;)?
             fn $method(&self) -> $part {
                 $bound::$method(self)
             }
@@ -387,7 +401,7 @@ part_of_event! {
         label = "does not make a safe subject token",
         note = "it may contain dots, blanks or wildcards; use a `Uuid`, an integer, a `bool`, an enum with `#[derive(EntityEnum)]`, or a `Token`"
     )]
-    Slot: SubjectToken, token -> Cow<'static, str>
+    Slot: SubjectToken, token -> Cow<'static, str>, const FORM: TokenForm
 }
 part_of_event! {
     /// A slot of a subject, of a type that is called `Phi`.
@@ -396,7 +410,7 @@ part_of_event! {
         label = "is protected",
         note = "subjects are visible to every operator; use an id that says nothing about the patient"
     )]
-    ProtectedSlot: SubjectToken, token -> Cow<'static, str>
+    ProtectedSlot: SubjectToken, token -> Cow<'static, str>, const FORM: TokenForm
 }
 part_of_event! {
     /// An ordering key.

@@ -1,5 +1,7 @@
 //! Texts built while the program is compiled: messages of checks that run in constants.
 
+use crate::event::subject::TokenForm;
+
 const CAPACITY: usize = 4096;
 
 /// A text that a `const fn` can build. What does not fit is cut off.
@@ -67,6 +69,25 @@ impl Message {
         self.push("\"");
     }
 
+    /// Appends the form in words, with an article.
+    pub(super) const fn push_form(&mut self, form: TokenForm) {
+        let texts = match form {
+            TokenForm::Any => return self.push("a token"),
+            TokenForm::Uuid => return self.push("a `Uuid`"),
+            TokenForm::Integer { signed: true } => return self.push("an integer"),
+            TokenForm::Integer { signed: false } => return self.push("an unsigned integer"),
+            TokenForm::Bool => return self.push("a `bool`"),
+            TokenForm::OneOf(texts) => texts,
+        };
+        self.push("one of ");
+        let mut i = 0;
+        while i < texts.len() {
+            self.push(separator(i, texts.len()));
+            self.push_quoted(texts[i]);
+            i += 1;
+        }
+    }
+
     pub(super) const fn as_str(&self) -> &str {
         match core::str::from_utf8(self.bytes.split_at(self.len).0) {
             Ok(text) => text,
@@ -81,8 +102,19 @@ impl Message {
     }
 }
 
+/// What stands before the item of a list.
+pub(super) const fn separator(index: usize, of: usize) -> &'static str {
+    if index == 0 {
+        ""
+    } else if index + 1 == of {
+        " and "
+    } else {
+        ", "
+    }
+}
+
 /// The token at `start` and the start of the next one.
-const fn split_token(subject: &str, start: usize) -> (&str, usize) {
+pub(super) const fn split_token(subject: &str, start: usize) -> (&str, usize) {
     let bytes = subject.as_bytes();
     let mut end = start;
     while end < bytes.len() && bytes[end] != b'.' {

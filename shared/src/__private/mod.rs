@@ -1,17 +1,22 @@
 //! What generated code may name. Nothing here is for anybody else, and any of it may change in any version.
 #![allow(missing_docs)] // the documentation is that of the macros
 
+mod captures;
 mod entity;
 mod event;
 mod message;
+mod pairs;
+mod routing;
 mod schema;
 mod subscribe;
 mod validate;
 
 pub use std::time::Duration;
 
+pub use self::captures::*;
 pub use self::entity::*;
 pub use self::event::*;
+pub use self::routing::*;
 pub use self::schema::*;
 pub use self::subscribe::*;
 pub use self::validate::*;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::id::{EntityId, MadeId};
 use super::value::{Comparable, EntityValue, Searchable};
-use crate::event::subject::{FromToken, OrderingKey, SubjectToken};
+use crate::event::subject::{FromToken, OrderingKey, SubjectToken, TokenForm};
 
 /// A struct around one value: what `#[derive(EntityValue)]` implements along with [`EntityValue`].
 ///
@@ -57,6 +57,8 @@ impl<N: Newtype> SubjectToken for N
 where
     N::Inner: SubjectToken,
 {
+    const FORM: TokenForm = N::Inner::FORM;
+
     fn token(&self) -> Cow<'static, str> {
         self.inner().token()
     }
@@ -67,6 +69,8 @@ impl<N: Newtype> FromToken for N
 where
     N::Inner: FromToken,
 {
+    const FORM: TokenForm = N::Inner::FORM;
+
     fn from_token(token: &str) -> Option<Self> {
         N::Inner::from_token(token).map(N::wrap)
     }

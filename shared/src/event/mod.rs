@@ -23,6 +23,7 @@ pub use self::envelope::{Delivered, Incoming, MAX_HEADERS_BYTES, Outgoing, Shape
 pub use self::headers::Headers;
 pub use self::metadata::Metadata;
 pub use self::schema::{EventSchema, FieldSchema, FieldType};
+use self::subject::TokenForm;
 use crate::error::{Error, Result};
 use crate::validate::Validate;
 
@@ -50,6 +51,8 @@ pub struct EventInfo {
     pub fields: &'static [&'static str],
     /// What the payload looks like.
     pub schema: &'static EventSchema,
+    /// What the tokens of the subject's slots look like, from left to right.
+    pub slots: &'static [TokenForm],
     /// The next older version that is understood as well, and through it the ones before.
     pub upcast: Option<&'static EventInfo>,
     /// Where it is declared.
@@ -73,6 +76,7 @@ impl EventInfo {
             version: 1,
             fields: &[],
             schema: UNDESCRIBED,
+            slots: &[],
             upcast: None,
             file: place.file(),
             line: place.line(),
@@ -95,6 +99,12 @@ impl EventInfo {
     #[must_use]
     pub const fn with_schema(self, schema: &'static EventSchema) -> Self {
         Self { schema, ..self }
+    }
+
+    /// With what the tokens of the subject's slots look like, from left to right.
+    #[must_use]
+    pub const fn with_slots(self, slots: &'static [TokenForm]) -> Self {
+        Self { slots, ..self }
     }
 
     /// With the next older version, whose payloads [`Codec::upcasting`] converts.

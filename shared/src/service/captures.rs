@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::extract::{FromDelivery, Parts};
 use crate::error::{DecodeCode, DecodeError, Error, Result};
-use crate::event::subject::{Captured, FromToken, captured, wildcards};
+use crate::event::subject::{Captured, FromToken, TokenForm, captured, wildcards};
 
 /// The tokens of the event's subject that stand for the `*` of the subscriber's pattern, from left to right: one type
 /// for one `*`, a tuple for several.
@@ -41,7 +41,8 @@ use crate::event::subject::{Captured, FromToken, captured, wildcards};
 /// }
 /// ```
 ///
-/// A pattern with another number of `*` does not compile. An event whose tokens are not of these types becomes a dead
+/// A pattern with another number of `*` does not compile, and neither do types that the event's slots never have. An
+/// event whose tokens are not of these types becomes a dead
 /// letter at once, with [`DecodeCode::Subject`] and the token's number as the reason. What a `>` stands for is not
 /// captured; it is in [`Metadata::subject`](crate::Metadata::subject).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,7 +52,7 @@ pub struct Captures<T>(pub T);
 /// many. Implement it for a struct of your own to give the tokens names.
 ///
 /// ```
-/// use shared::event::subject::Captured;
+/// use shared::event::subject::{Captured, TokenForm};
 /// use shared::prelude::*;
 /// use shared::service::FromCaptures;
 ///
@@ -61,7 +62,7 @@ pub struct Captures<T>(pub T);
 /// }
 ///
 /// impl FromCaptures for Place {
-///     const COUNT: usize = 2;
+///     const FORMS: &'static [TokenForm] = &[TokenForm::Uuid, TokenForm::Any];
 ///
 ///     fn from_captures(tokens: &mut Captured<'_>) -> Option<Self> {
 ///         Some(Self { clinic_id: tokens.parse()?, room: tokens.parse()? })
@@ -74,8 +75,8 @@ pub struct Captures<T>(pub T);
     note = "capture a `Uuid`, an integer, a `bool`, an enum with `#[derive(EntityEnum)]`, a `Token` or a `String`, or a tuple of these"
 )]
 pub trait FromCaptures: Sized {
-    /// How many tokens it takes.
-    const COUNT: usize;
+    /// What the tokens look like that it takes, from left to right. The subscriber's pattern must have as many `*`.
+    const FORMS: &'static [TokenForm];
 
     /// Reads the tokens from left to right; `None` when one of them, the last one taken, does not fit.
     fn from_captures(tokens: &mut Captured<'_>) -> Option<Self>;
@@ -83,7 +84,7 @@ pub trait FromCaptures: Sized {
 
 #[diagnostic::do_not_recommend]
 impl<T: FromToken> FromCaptures for T {
-    const COUNT: usize = 1;
+    const FORMS: &'static [TokenForm] = &[T::FORM];
 
     fn from_captures(tokens: &mut Captured<'_>) -> Option<Self> {
         tokens.parse()
@@ -91,10 +92,10 @@ impl<T: FromToken> FromCaptures for T {
 }
 
 macro_rules! tuples {
-    ($($count:literal: $($t:ident)*;)*) => {$(
+    ($($($t:ident)*;)*) => {$(
         #[diagnostic::do_not_recommend]
         impl<$($t: FromToken),*> FromCaptures for ($($t,)*) {
-            const COUNT: usize = $count;
+            const FORMS: &'static [TokenForm] = &[$($t::FORM),*];
 
             fn from_captures(tokens: &mut Captured<'_>) -> Option<Self> {
                 Some(($(tokens.parse::<$t>()?,)*))
@@ -103,22 +104,22 @@ macro_rules! tuples {
     )*};
 }
 tuples! {
-    1: A;
-    2: A B;
-    3: A B C;
-    4: A B C D;
-    5: A B C D E;
-    6: A B C D E F;
-    7: A B C D E F G;
-    8: A B C D E F G H;
+    A;
+    A B;
+    A B C;
+    A B C D;
+    A B C D E;
+    A B C D E F;
+    A B C D E F G;
+    A B C D E F G H;
 }
 
 impl<'a, T: FromCaptures> FromDelivery<'a> for Captures<T> {
-    const CAPTURES: Option<usize> = Some(T::COUNT);
+    const CAPTURES: Option<&'static [TokenForm]> = Some(T::FORMS);
 
     fn from_delivery(parts: Parts<'a>) -> Result<Self> {
         let Parts { pattern, metadata, .. } = parts;
-        let (given, wanted) = (wildcards(pattern), T::COUNT);
+        let (given, wanted) = (wildcards(pattern), T::FORMS.len());
         if given != wanted {
             return Err(Error::Usage(
                 format!("`Captures` takes {wanted} tokens, but the pattern \"{pattern}\" has {given} `*`").into(),

@@ -8,6 +8,7 @@ use crate::bus::Bus;
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
 use crate::event::Metadata;
+use crate::event::subject::TokenForm;
 
 /// What a handler may take its arguments from, for one event.
 #[derive(Clone, Copy)]
@@ -67,9 +68,10 @@ pub fn transaction(tx: Option<&mut Tx>) -> Result<&mut Tx> {
     note = "for a type of your own, implement `shared::service::FromDelivery`"
 )]
 pub trait FromDelivery<'a>: Sized {
-    /// How many `*` the subscriber's pattern must have for this argument: checked while the subscriber is compiled. It
-    /// is for arguments that are made of [`Captures`](super::Captures); the others do not care.
-    const CAPTURES: Option<usize> = None;
+    /// What it reads from the tokens that stand for the `*` of the subscriber's pattern: compared with the pattern and
+    /// the event while the subscriber is compiled. It is for arguments that are made of [`Captures`](super::Captures);
+    /// the others do not care.
+    const CAPTURES: Option<&'static [TokenForm]> = None;
 
     /// Makes the argument.
     ///

@@ -8,10 +8,11 @@
 //! - [`PatternMap`] finds the patterns that cover a subject, among any number of them.
 //! - [`captured`] takes out of a subject what stands for a pattern's wildcards.
 //! - [`SubjectToken`] is what may fill a slot, [`FromToken`] what can be read from one; [`Token`] is the
-//!   text that is both.
+//!   text that is both. [`TokenForm`] is what can be proven of them.
 
 mod capture;
 mod defect;
+mod form;
 mod map;
 mod matcher;
 mod slot;
@@ -19,6 +20,7 @@ mod token;
 
 pub use self::capture::{Captured, captured, wildcards};
 pub use self::defect::{defect, pattern_defect};
+pub use self::form::TokenForm;
 pub use self::map::{Matches, PatternMap};
 pub use self::matcher::{can_match, covers, has_wildcard};
 pub use self::slot::{FromToken, OrderingKey, SubjectToken};

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use uuid::Uuid;
 
+use super::form::TokenForm;
+
 /// Types that may fill a slot of a subject: their text is always exactly one token.
 ///
 /// They are `Uuid`, the integers, `bool`, [`Token`](super::Token), enums with `#[derive(EntityEnum)]` and newtypes of
@@ -15,6 +17,9 @@ use uuid::Uuid;
     note = "use a `Uuid`, an integer, a `bool`, an enum with `#[derive(EntityEnum)]` or a `Token`"
 )]
 pub trait SubjectToken {
+    /// The texts that a token of it may be. Patterns that no value fits do not compile then.
+    const FORM: TokenForm = TokenForm::Any;
+
     /// The token.
     fn token(&self) -> Cow<'static, str>;
 }
@@ -29,6 +34,9 @@ pub trait SubjectToken {
     note = "use a `Uuid`, an integer, a `bool`, an enum with `#[derive(EntityEnum)]`, a `Token` or a `String`, or implement `shared::event::subject::FromToken`"
 )]
 pub trait FromToken: Sized {
+    /// The texts that it can be read from. Captures that no event fits do not compile then.
+    const FORM: TokenForm = TokenForm::Any;
+
     /// The value whose text the token is, or `None` when it is that of no value.
     fn from_token(token: &str) -> Option<Self>;
 }
@@ -46,13 +54,17 @@ pub trait OrderingKey {
 }
 
 macro_rules! plain {
-    ($($t:ty),*) => {$(
+    ($form:expr => $($t:ty),*) => {$(
         impl SubjectToken for $t {
+            const FORM: TokenForm = $form;
+
             fn token(&self) -> Cow<'static, str> {
                 Cow::Owned(self.to_string())
             }
         }
         impl FromToken for $t {
+            const FORM: TokenForm = $form;
+
             fn from_token(token: &str) -> Option<Self> {
                 token.parse().ok()
             }
@@ -64,7 +76,10 @@ macro_rules! plain {
         }
     )*};
 }
-plain!(Uuid, u8, u16, u32, u64, u128, i8, i16, i32, i64, i128, bool);
+plain!(TokenForm::Uuid => Uuid);
+plain!(TokenForm::Integer { signed: false } => u8, u16, u32, u64, u128);
+plain!(TokenForm::Integer { signed: true } => i8, i16, i32, i64, i128);
+plain!(TokenForm::Bool => bool);
 
 impl FromToken for String {
     fn from_token(token: &str) -> Option<Self> {
@@ -86,6 +101,7 @@ mod tests {
         let token = value.token();
         assert!(!token.is_empty() && !token.contains(['.', '*', '>', ' ']), "{token}");
         assert_eq!(T::from_token(&token), Some(value));
+        assert!(<T as SubjectToken>::FORM.accepts(&token) && <T as FromToken>::FORM.accepts(&token), "{token}");
     }
 
     #[test]
