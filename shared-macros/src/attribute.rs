@@ -245,6 +245,20 @@ pub(crate) fn plain_name(ident: &Ident) -> String {
     ident.unraw().to_string()
 }
 
+/// The text of `///` comments, without the blank at the start of each line.
+pub(crate) fn docs(attributes: &[Attribute]) -> String {
+    let lines: Vec<String> = attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("doc"))
+        .filter_map(|attribute| text(&attribute.meta))
+        .map(|text| text.value())
+        .flat_map(|text| {
+            text.split('\n').map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned()).collect::<Vec<_>>()
+        })
+        .collect();
+    lines.join("\n").trim().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use quote::quote;

@@ -33,6 +33,7 @@ pub mod id;
 pub mod log;
 pub mod phi;
 pub mod prelude;
+pub mod schema;
 pub mod service;
 #[cfg(feature = "sqlite")]
 pub mod testing;
@@ -61,6 +62,14 @@ compile_error!("`shared` needs a database: enable its feature `postgres` or `sql
 macro_rules! entities {
     ($($entity:ty),* $(,)?) => {
         [$(<$entity as $crate::entity::Entity>::DEF),*]
+    };
+}
+
+/// Event types: of events and of whole domains. `events![AppointmentEvent, InvoiceIssued]`.
+#[macro_export]
+macro_rules! events {
+    ($($set:ty),* $(,)?) => {
+        [$(<$set as $crate::event::EventSet>::EVENTS),*].concat()
     };
 }
 

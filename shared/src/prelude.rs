@@ -16,4 +16,4 @@ pub use crate::event::{Event, EventSet, Metadata};
 pub use crate::phi::Phi;
 pub use crate::service::{Captures, Service, State};
 pub use crate::validate::Validate;
-pub use crate::{entities, id, subscribers, time};
+pub use crate::{entities, events, id, subscribers, time};

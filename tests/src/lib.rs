@@ -5,6 +5,7 @@
 //! - [`Process`] runs any program with its output captured, and can kill, stop and continue it.
 //! - [`Proxy`] sits between a client and a server and cuts, silences or slows the link.
 //! - [`python`] is an interpreter with the packages that programs in Python need.
+//! - [`Official`] judges documents by the official schemas of their formats.
 //! - [`eventually`] waits for a condition with a deadline, so that no test sleeps.
 //! - [`Scratch`] is a temporary directory.
 //!
@@ -19,6 +20,7 @@
 
 mod janitor;
 mod nats;
+mod official;
 mod port;
 mod postgres;
 mod process;
@@ -30,6 +32,7 @@ mod target;
 mod wait;
 
 pub use nats::{Nats, NatsOptions};
+pub use official::Official;
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use process::{Launch, Process};

@@ -54,5 +54,9 @@ pub fn price_cents(visit_type: &str) -> i64 {
 /// The service.
 #[must_use]
 pub fn service() -> Service {
-    Service::new("billing").entities(entities![Invoice]).subscribe(subscribers![bill])
+    Service::new("billing")
+        .version(env!("CARGO_PKG_VERSION"))
+        .docs("Invoices for the appointments that took place.")
+        .entities(entities![Invoice])
+        .subscribe(subscribers![bill])
 }

@@ -41,5 +41,9 @@ pub async fn remind(event: AppointmentEvent, tx: &mut Tx) -> Result<()> {
 /// The service.
 #[must_use]
 pub fn service() -> Service {
-    Service::new("reminders").entities(entities![Reminder]).subscribe(subscribers![remind])
+    Service::new("reminders")
+        .version(env!("CARGO_PKG_VERSION"))
+        .docs("Reminders of the appointments that are booked.")
+        .entities(entities![Reminder])
+        .subscribe(subscribers![remind])
 }

@@ -2,7 +2,9 @@
 
 use shared::prelude::*;
 
-use crate::events::{AppointmentCancelled, AppointmentFulfilled, AppointmentScheduled, PatientRegistered};
+use crate::events::{
+    AppointmentCancelled, AppointmentEvent, AppointmentFulfilled, AppointmentScheduled, PatientEvent, PatientRegistered,
+};
 
 /// A patient.
 #[derive(Debug, Clone, PartialEq, Entity)]
@@ -166,6 +168,9 @@ pub async fn cancel(db: &Db, appointment: &Appointment) -> Result<Appointment> {
 #[must_use]
 pub fn service() -> Service {
     Service::new("scheduling")
+        .version(env!("CARGO_PKG_VERSION"))
+        .docs("Patients, practitioners and appointments.")
+        .publishes(events![PatientEvent, AppointmentEvent])
         .entities(entities![Patient, Practitioner, PractitionerSource, Appointment])
         .entities(crate::import::entities())
 }

@@ -73,9 +73,9 @@ async fn enter(tx: &mut Tx, meta: &Metadata, domain: &str, patient_id: Uuid) -> 
 /// The service.
 #[must_use]
 pub fn service() -> Service {
-    Service::new("timeline").entities(entities![TimelineEntry]).subscribe(subscribers![
-        enter_patient,
-        enter_appointment,
-        enter_invoice
-    ])
+    Service::new("timeline")
+        .version(env!("CARGO_PKG_VERSION"))
+        .docs("What happened to each patient.")
+        .entities(entities![TimelineEntry])
+        .subscribe(subscribers![enter_patient, enter_appointment, enter_invoice])
 }

@@ -25,6 +25,7 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
     let (file, line) = (quote_spanned!(place=> ::core::file!()), quote_spanned!(place=> ::core::line!()));
     let (subject_of, key_of, (table, schema)) = (subject_of(model), key_of(model), schema(model));
     let (older, codec) = versions(model);
+    let version = (*version != 1).then(|| generated!(.with_version(#version)));
     let (validate, handled) = (impl_of(ident, fields, whole), handled(ident));
     let slots = slots(model);
     let impls = generated! {
@@ -33,11 +34,12 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
         #[automatically_derived]
         impl __shared::Event for #ident {
             const INFO: &'static __shared::EventInfo = &__shared::EventInfo::new(#name, #event_type, #subject)
-                .with_version(#version)
+                #version
                 .with_fields(<#ident as __shared::Validate>::FIELDS)
                 .with_schema(&#schema)
                 #slots
                 #older
+                .decoded_by(__shared::decodes::<Self>)
                 .declared_at(#file, #line);
             const CODEC: __shared::Codec<Self> = #codec;
             #subject_of
@@ -45,6 +47,7 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
         }
         #[automatically_derived]
         impl __shared::Publish for #ident {
+            const EVENTS: __shared::Events = &[<Self as __shared::Event>::INFO];
             fn draft(&self) -> __shared::Result<__shared::Draft> { __shared::draft_event(self) }
         }
         #handled
@@ -85,7 +88,9 @@ fn schema(model: &EventModel) -> (TokenStream, TokenStream) {
     let tag = tag.as_ref().map(|(key, text)| generated!(.tagged(#key, #text)));
     let docs = (!docs.is_empty()).then(|| generated!(.docs(#docs)));
     let table = generated!(const __FIELDS: &[__shared::FieldSchema] = &[#(#table),*];);
-    (table, generated!(__shared::EventSchema::new(__FIELDS) #docs #key #closed #tag))
+    let rules = model.fields.iter().any(|field| !field.rules.is_empty());
+    let rules = rules.then(|| generated!(.rules(<Self as __shared::Validate>::RULES)));
+    (table, generated!(__shared::EventSchema::new(__FIELDS) #docs #rules #key #closed #tag))
 }
 
 /// What the slots look like, in the event's description.
@@ -199,6 +204,7 @@ fn domain(krate: &Path, model: &DomainModel) -> TokenStream {
         }
         #[automatically_derived]
         impl __shared::Publish for #ident {
+            const EVENTS: __shared::Events = <Self as __shared::EventSet>::EVENTS;
             fn draft(&self) -> __shared::Result<__shared::Draft> {
                 match self { #(Self::#variants(__event) => #events::draft(__event),)* }
             }

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use syn::{Attribute, Field, FieldsNamed, Meta, Type};
 
-use crate::attribute::{Form, Keys, Value};
+use crate::attribute::{Form, Keys, Value, docs};
 use crate::diagnostics::Errors;
 use crate::wire::{self, Case, Names};
 
@@ -124,20 +124,6 @@ fn json_type(field: &Field, errors: &mut Errors) -> Option<Type> {
         given = options.json.and_then(|value| value.take(errors)).map(|JsonType(ty)| ty).or(given);
     }
     given
-}
-
-/// The text of `///` comments, without the blank at the start of each line.
-pub(crate) fn docs(attributes: &[Attribute]) -> String {
-    let lines: Vec<String> = attributes
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("doc"))
-        .filter_map(|attribute| crate::attribute::text(&attribute.meta))
-        .map(|text| text.value())
-        .flat_map(|text| {
-            text.split('\n').map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned()).collect::<Vec<_>>()
-        })
-        .collect();
-    lines.join("\n").trim().to_owned()
 }
 
 #[cfg(test)]

@@ -74,8 +74,9 @@ fn an_event_is_constants_and_calls() {
                 )
                     .with_version(2u32)
                     .with_fields(<ClinicOpened as __shared::Validate>::FIELDS)
-                    .with_schema(&__shared::EventSchema::new(__FIELDS).docs("A clinic opened.").key("clinicId"))
+                    .with_schema(&__shared::EventSchema::new(__FIELDS).docs("A clinic opened.").rules(<Self as __shared::Validate>::RULES).key("clinicId"))
                     .with_slots(&[<u32 as __shared::Slot>::FORM])
+                    .decoded_by(__shared::decodes::<Self>)
                     .declared_at(::core::file!(), ::core::line!());
                 const CODEC: __shared::Codec<Self> = <ClinicOpened as __shared::Wire>::CLOSED;
                 fn subject(&self) -> ::std::borrow::Cow<'static, str> {
@@ -90,6 +91,7 @@ fn an_event_is_constants_and_calls() {
             }
             #[automatically_derived]
             impl __shared::Publish for ClinicOpened {
+                const EVENTS: __shared::Events = &[<Self as __shared::Event>::INFO];
                 fn draft(&self) -> __shared::Result<__shared::Draft> {
                     __shared::draft_event(self)
                 }
@@ -105,9 +107,9 @@ fn an_event_is_constants_and_calls() {
 }
 
 #[test]
-fn an_event_expands_to_at_most_70_lines() {
+fn an_event_expands_to_at_most_75_lines() {
     let lines = lines(&expand_event(appointment_scheduled()));
-    assert!(lines <= 70, "{lines} lines");
+    assert!(lines <= 75, "{lines} lines");
 }
 
 #[test]

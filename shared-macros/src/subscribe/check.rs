@@ -46,10 +46,11 @@ pub(crate) struct Spec {
     pub(crate) timeout: u64,
 }
 
-const DEFAULT_TRIES: u32 = 8;
-const DEFAULT_BACKOFF: (u64, u64) = (200, 60_000);
-const DEFAULT_CONCURRENCY: u32 = 16;
-const DEFAULT_TIMEOUT: u64 = 60_000;
+/// As `shared::service::SubscriberSpec::new` has them.
+pub(super) const DEFAULT_TRIES: u32 = 8;
+pub(super) const DEFAULT_BACKOFF: (u64, u64) = (200, 60_000);
+pub(super) const DEFAULT_CONCURRENCY: u32 = 16;
+pub(super) const DEFAULT_TIMEOUT: u64 = 60_000;
 
 const TRIES: RangeInclusive<u32> = 1..=1_000;
 const CONCURRENCY: RangeInclusive<u32> = 1..=1_000;

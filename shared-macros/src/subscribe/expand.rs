@@ -4,7 +4,9 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote_spanned};
 use syn::{Path, Type};
 
-use super::check::{Argument, Model, Output};
+use super::check::{
+    Argument, DEFAULT_BACKOFF, DEFAULT_CONCURRENCY, DEFAULT_TIMEOUT, DEFAULT_TRIES, Model, Output, Spec,
+};
 use super::input::Target;
 use crate::spans::{at, checked, checked_over, ends, generated, in_block, judged, projected, respanned_outside};
 
@@ -14,13 +16,14 @@ pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
     let event = judged(&model.event, &generated!(__shared::Handled));
     let (alias, gate) = gate(&model.event);
     let (spec, check, call) = (spec(model), check(model, &gate), call(model, &event, &gate));
-    let captures = captures(model, &gate);
+    let (captures, publishes) = (captures(model, &gate), publishes(model, &gate));
     let subscribe = generated! {
         #alias
         #[automatically_derived]
         impl __shared::Subscribe for #ident {
             type Event = #event;
             const SPEC: __shared::SubscriberSpec = #spec;
+            #publishes
             #check
             #call
         }
@@ -53,7 +56,7 @@ fn gate(event: &Type) -> (Option<TokenStream>, TokenStream) {
 
 /// The type that the function is registered by: of the same name, which types and functions may share.
 pub(crate) fn declaration(target: &Target) -> TokenStream {
-    let Target { cfgs, vis, ident } = target;
+    let Target { cfgs, vis, ident, .. } = target;
     generated! {
         #(#cfgs)*
         #[doc(hidden)]
@@ -87,27 +90,27 @@ fn captures(model: &Model, gate: &TokenStream) -> TokenStream {
     model.arguments.iter().filter_map(check).collect()
 }
 
+/// The description of the subscriber: what is not said is as `SubscriberSpec::new` has it.
 fn spec(model: &Model) -> TokenStream {
-    let (pattern, spec) = (&model.pattern, &model.spec);
-    let (name, concurrency) = (&spec.name, spec.concurrency as usize);
-    let transactional = model.arguments.iter().any(|argument| matches!(argument, Argument::Transaction(_)));
-    let on_unknown = on_unknown(&generated!(__shared), model);
-    let (tries, base, cap, timeout) = (spec.tries, spec.base, spec.cap, spec.timeout);
+    let (pattern, name, docs) = (&model.pattern, &model.spec.name, &model.target.docs);
+    let Spec { tries, base, cap, concurrency, skip_unknown, timeout, .. } = model.spec;
     let place = model.target.ident.span();
     let (file, line) = (quote_spanned!(place=> ::core::file!()), quote_spanned!(place=> ::core::line!()));
+    let docs = (!docs.is_empty()).then(|| generated!(.docs(#docs)));
+    let transactional = model.arguments.iter().any(|argument| matches!(argument, Argument::Transaction(_)));
+    let transactional = transactional.then(|| generated!(.transactional()));
+    let concurrency = (concurrency != DEFAULT_CONCURRENCY).then(|| {
+        let concurrency = concurrency as usize;
+        generated!(.concurrency(#concurrency))
+    });
+    let retry = ((tries, (base, cap)) != (DEFAULT_TRIES, DEFAULT_BACKOFF))
+        .then(|| generated!(.retry(__shared::retry(#tries, #base, #cap))));
+    let skip_unknown = skip_unknown.then(|| generated!(.skip_unknown()));
+    let timeout = (timeout != DEFAULT_TIMEOUT).then(|| generated!(.timeout(__shared::Duration::from_millis(#timeout))));
     generated! {
-        __shared::SubscriberSpec {
-            name: #name,
-            pattern: #pattern,
-            module: ::core::module_path!(),
-            file: #file,
-            line: #line,
-            transactional: #transactional,
-            concurrency: #concurrency,
-            retry: __shared::retry(#tries, #base, #cap),
-            on_unknown: #on_unknown,
-            timeout: __shared::Duration::from_millis(#timeout),
-        }
+        __shared::SubscriberSpec::new(#name, #pattern)
+            #docs #transactional #concurrency #retry #skip_unknown #timeout
+            .declared_at(#file, #line)
     }
 }
 
@@ -175,6 +178,13 @@ fn call(model: &Model, event: &TokenStream, gate: &TokenStream) -> TokenStream {
     );
     block.set_span(last);
     generated!(#keyword call<'a>(__event: #event, __call: __shared::Call<'a>) -> __shared::Drafts<'a #close #block)
+}
+
+/// The events that the handler may return.
+fn publishes(model: &Model, gate: &TokenStream) -> Option<TokenStream> {
+    let Output::Type(ty) = &model.output else { return None };
+    let returned = generated!(<#ty as __shared::Returned<#gate>>::EVENTS);
+    Some(generated!(const PUBLISHES: __shared::Events = #returned;))
 }
 
 /// The function that makes drafts of what the handler returned.

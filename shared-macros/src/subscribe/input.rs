@@ -6,7 +6,7 @@ use proc_macro2::{Span, TokenStream};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Ident, Lit, LitStr, Meta, MetaList, Path, Signature, Visibility};
 
-use crate::attribute::{Count, CratePath, Form, Keys, Value, crate_path, options, text};
+use crate::attribute::{Count, CratePath, Form, Keys, Value, crate_path, docs, options, text};
 use crate::diagnostics::Errors;
 
 /// The raw model: nothing in it has been checked but the form of each value.
@@ -48,6 +48,7 @@ pub(crate) struct Target {
     pub(crate) cfgs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) ident: Ident,
+    pub(crate) docs: String,
 }
 
 const KEYS: Keys<'_> = Keys::of("subscribe", &["retry", "concurrency", "on_unknown", "name", "timeout", "crate"]);
@@ -88,6 +89,7 @@ impl Input {
             cfgs: function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
             vis: function.vis.clone(),
             ident: function.sig.ident.clone(),
+            docs: docs(&function.attrs),
         })
     }
 }

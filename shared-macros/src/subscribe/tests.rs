@@ -35,18 +35,13 @@ fn a_subscriber_is_a_type_beside_the_function() {
             #[automatically_derived]
             impl __shared::Subscribe for remind {
                 type Event = <AppointmentEvent as __shared::Handled>::This;
-                const SPEC: __shared::SubscriberSpec = __shared::SubscriberSpec {
-                    name: "re-mind",
-                    pattern: "appointment.*",
-                    module: ::core::module_path!(),
-                    file: ::core::file!(),
-                    line: ::core::line!(),
-                    transactional: true,
-                    concurrency: 16usize,
-                    retry: __shared::retry(3u32, 1000u64, 120000u64),
-                    on_unknown: __shared::OnUnknown::Skip,
-                    timeout: __shared::Duration::from_millis(60000u64),
-                };
+                const SPEC: __shared::SubscriberSpec = __shared::SubscriberSpec::new("re-mind", "appointment.*")
+                    .docs("Keeps one reminder per appointment.")
+                    .transactional()
+                    .retry(__shared::retry(3u32, 1000u64, 120000u64))
+                    .skip_unknown()
+                    .declared_at(::core::file!(), ::core::line!());
+                const PUBLISHES: __shared::Events = <Result<()> as __shared::Returned<__Gate>>::EVENTS;
                 fn check(__states: &__shared::States) -> __shared::Result<()> {
                     <&Metadata as __shared::Extractor<'_, __Gate>>::check(__states)?;
                     <State<Mailer> as __shared::Extractor<'_, __Gate>>::check(__states)?;

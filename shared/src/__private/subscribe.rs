@@ -7,7 +7,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::event::subject::TokenForm;
 use crate::event::{Draft, EventInfo, EventSet};
-use crate::service::{BoxFuture, FromDelivery, OnUnknown, Outcome, Parts, Retry, States, SubscriberSpec, transaction};
+use crate::service::{BoxFuture, FromDelivery, Outcome, Parts, Retry, States, SubscriberSpec, transaction};
 use crate::validate::{Checker, Validate};
 
 /// The first argument of a subscriber. Implemented beside `EventSet` by the derive, not by way of it: then a type
@@ -115,6 +115,8 @@ impl<T> Mutable<Closed> for T {
     note = "expected `()`, an event, `Option` or `Vec` of events, or a `Result` of these whose error converts into `shared::Error`"
 )]
 pub trait Returned<Gate> {
+    const EVENTS: &'static [&'static EventInfo] = &[];
+
     /// # Errors
     /// See [`Outcome::into_drafts`].
     fn into_drafts(self) -> Result<Vec<Draft>>;
@@ -122,6 +124,8 @@ pub trait Returned<Gate> {
 
 #[diagnostic::do_not_recommend]
 impl<T: Outcome> Returned<Open> for T {
+    const EVENTS: &'static [&'static EventInfo] = T::EVENTS;
+
     fn into_drafts(self) -> Result<Vec<Draft>> {
         Outcome::into_drafts(self)
     }
@@ -159,18 +163,7 @@ impl EventSet for NoEvent {
 }
 
 /// The options of a subscriber whose declaration was refused.
-pub const NO_SPEC: SubscriberSpec = SubscriberSpec {
-    name: "",
-    pattern: "",
-    module: "",
-    file: "",
-    line: 0,
-    transactional: false,
-    concurrency: 1,
-    retry: retry(1, 0, 0),
-    on_unknown: OnUnknown::Park,
-    timeout: Duration::ZERO,
-};
+pub const NO_SPEC: SubscriberSpec = SubscriberSpec::new("", "");
 
 /// The retries of a subscriber, pauses in milliseconds.
 #[must_use]

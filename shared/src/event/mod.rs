@@ -55,11 +55,16 @@ pub struct EventInfo {
     pub slots: &'static [TokenForm],
     /// The next older version that is understood as well, and through it the ones before.
     pub upcast: Option<&'static EventInfo>,
+    /// Whether a payload of this version or an older one decodes.
+    pub decodes: Option<Decodes>,
     /// Where it is declared.
     pub file: &'static str,
     /// Where it is declared.
     pub line: u32,
 }
+
+/// Decodes a payload of a version and forgets it.
+pub type Decodes = fn(Option<u32>, &[u8]) -> Result<()>;
 
 const UNDESCRIBED: &EventSchema = &EventSchema::new(&[]);
 
@@ -78,6 +83,7 @@ impl EventInfo {
             schema: UNDESCRIBED,
             slots: &[],
             upcast: None,
+            decodes: None,
             file: place.file(),
             line: place.line(),
         }
@@ -111,6 +117,12 @@ impl EventInfo {
     #[must_use]
     pub const fn with_upcast(self, older: &'static EventInfo) -> Self {
         Self { upcast: Some(older), ..self }
+    }
+
+    /// With the function that decodes its payloads, [`decodes`]: released payloads are tried with it.
+    #[must_use]
+    pub const fn decoded_by(self, decodes: Decodes) -> Self {
+        Self { decodes: Some(decodes), ..self }
     }
 
     /// Declared elsewhere than where [`new`](Self::new) was called.
@@ -245,6 +257,14 @@ impl<E: Event> EventSet for E {
     }
 }
 
+/// Decodes a payload as `E` and forgets it, see [`EventInfo::decoded_by`].
+///
+/// # Errors
+/// See [`decode_event`].
+pub fn decodes<E: Event>(version: Option<u32>, payload: &[u8]) -> Result<()> {
+    decode_event::<E>(version, payload).map(drop)
+}
+
 /// Something that can be published: an event, a domain's enum, or a reference to one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be published: it is not an event",
@@ -252,6 +272,9 @@ impl<E: Event> EventSet for E {
     note = "derive `Event` for it; for an event without a type there is `publish_raw`"
 )]
 pub trait Publish {
+    /// The event types that it may be.
+    const EVENTS: &'static [&'static EventInfo] = &[];
+
     /// Validates and encodes it.
     ///
     /// # Errors
@@ -260,6 +283,8 @@ pub trait Publish {
 }
 
 impl<P: Publish + ?Sized> Publish for &P {
+    const EVENTS: &'static [&'static EventInfo] = P::EVENTS;
+
     fn draft(&self) -> Result<Draft> {
         (**self).draft()
     }

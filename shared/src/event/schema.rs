@@ -4,6 +4,8 @@ use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
+use crate::validate::FieldRules;
+
 /// What the payload of an event type looks like.
 ///
 /// ```
@@ -35,19 +37,27 @@ pub struct EventSchema {
     pub tag: Option<(&'static str, &'static str)>,
     /// The payload's keys.
     pub fields: &'static [FieldSchema],
+    /// What is valid in them.
+    pub rules: &'static [FieldRules],
 }
 
 impl EventSchema {
     /// A payload of these fields.
     #[must_use]
     pub const fn new(fields: &'static [FieldSchema]) -> Self {
-        Self { docs: "", key: None, closed: false, tag: None, fields }
+        Self { docs: "", key: None, closed: false, tag: None, fields, rules: &[] }
     }
 
     /// With this documentation.
     #[must_use]
     pub const fn docs(self, docs: &'static str) -> Self {
         Self { docs, ..self }
+    }
+
+    /// With these rules, by the fields' names in JSON.
+    #[must_use]
+    pub const fn rules(self, rules: &'static [FieldRules]) -> Self {
+        Self { rules, ..self }
     }
 
     /// With this field as the ordering key.

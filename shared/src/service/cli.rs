@@ -1,8 +1,11 @@
 //! A service's command line.
 
+mod schema;
+
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use uuid::Uuid;
 
+use self::schema::SchemaCommand;
 use super::{Service, running};
 use crate::config::{Config, VARIABLES};
 use crate::db::{Db, DbOptions};
@@ -21,8 +24,15 @@ enum Command {
     Run,
     /// Create the tables that are missing
     Migrate,
-    /// Check configuration, database and bus, then exit
+    /// Check configuration, database and bus, and the events against `events.lock.json` if there is one, then exit
     Check,
+    /// Print JSON Schemas of the events, compare them with what was released, record additions
+    Schema {
+        #[command(subcommand)]
+        command: Option<SchemaCommand>,
+    },
+    /// Print the AsyncAPI 3.0 document of the service
+    Asyncapi,
     /// Show how many events wait to be published
     Outbox,
     /// List, show, replay or delete what could not be handled
@@ -84,24 +94,29 @@ async fn command(service: Service) -> Result<()> {
     let matches = command.get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     crate::log::init();
-    let config = Config::from_env()?;
     match cli.command.unwrap_or(Command::Run) {
+        Command::Schema { command } => {
+            schema::schema(&service, command.unwrap_or(SchemaCommand::Show { event_type: None }))
+        }
+        Command::Asyncapi => schema::print_asyncapi(&service),
         Command::Run => super::run([service]).await,
         Command::Migrate => {
-            let db = connect(&config).await?;
+            let db = connect(&Config::from_env()?).await?;
             db.create_tables(service.entity_defs()).await?;
             println!("tables are there");
             Ok(())
         }
         Command::Check => {
             running::check(std::slice::from_ref(&service))?;
+            schema::check_here(&service)?;
+            let config = Config::from_env()?;
             connect(&config).await?.ping().await?;
             crate::Bus::from_config(&config).await?.ping().await?;
             println!("configuration, database and bus are fine");
             Ok(())
         }
         Command::Outbox => {
-            let outbox = connect(&config).await?.outbox();
+            let outbox = connect(&Config::from_env()?).await?.outbox();
             println!("waiting: {}", outbox.pending().await?);
             for (subject, count) in outbox.published_by_subject().await? {
                 println!("published {subject}: {count}");
@@ -109,7 +124,7 @@ async fn command(service: Service) -> Result<()> {
             Ok(())
         }
         Command::DeadLetters { command } => {
-            dead_letters(service, &config, command.unwrap_or(DeadLetterCommand::List)).await
+            dead_letters(service, &Config::from_env()?, command.unwrap_or(DeadLetterCommand::List)).await
         }
     }
 }

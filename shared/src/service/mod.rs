@@ -22,7 +22,8 @@ use crate::config::Config;
 use crate::db::Tx;
 use crate::entity::EntityDef;
 use crate::error::Result;
-use crate::event::{Metadata, Shape, Shapes};
+use crate::event::{EventInfo, Metadata, Shape, Shapes};
+use crate::schema::Contract;
 use crate::time::Clock;
 
 /// A service: what it stores, whom it lets react, and what those need.
@@ -38,6 +39,9 @@ use crate::time::Clock;
 #[derive(Debug, Clone)]
 pub struct Service {
     name: String,
+    version: String,
+    docs: String,
+    publishes: Vec<&'static EventInfo>,
     entities: Vec<&'static EntityDef>,
     subscribers: Vec<Subscriber>,
     states: States,
@@ -53,6 +57,9 @@ impl Service {
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
+            version: String::from("0.0.0"),
+            docs: String::new(),
+            publishes: Vec::new(),
             entities: Vec::new(),
             subscribers: Vec::new(),
             states: States::default(),
@@ -60,6 +67,28 @@ impl Service {
             shapes: Shapes::new(),
             mistakes: Vec::new(),
         }
+    }
+
+    /// Its version, for documents: `env!("CARGO_PKG_VERSION")`.
+    #[must_use]
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = version.into();
+        self
+    }
+
+    /// What it is for, for documents.
+    #[must_use]
+    pub fn docs(mut self, docs: impl Into<String>) -> Self {
+        self.docs = docs.into();
+        self
+    }
+
+    /// What it publishes besides what its subscribers return, for documents and for the lock of schemas:
+    /// `events![AppointmentEvent, PatientRegistered]`.
+    #[must_use]
+    pub fn publishes(mut self, events: impl IntoIterator<Item = &'static EventInfo>) -> Self {
+        self.publishes.extend(events);
+        self
     }
 
     /// What it stores: `entities![Reminder, Invoice]`. Missing tables are created at start.
@@ -156,6 +185,22 @@ impl Service {
         &self.subscribers
     }
 
+    /// What it publishes and who in it takes what, for documents and for the lock of schemas.
+    #[must_use]
+    pub fn contract(&self) -> Contract {
+        let returned = self.subscribers.iter().flat_map(|subscriber| subscriber.publishes);
+        let mut publishes: Vec<&'static EventInfo> = self.publishes.iter().chain(returned).copied().collect();
+        publishes.sort_by_key(|event| event.event_type);
+        publishes.dedup_by_key(|event| event.event_type);
+        Contract {
+            service: self.name.clone(),
+            version: self.version.clone(),
+            docs: self.docs.clone(),
+            publishes,
+            receivers: self.subscribers.iter().map(|subscriber| subscriber.receiver(&self.name)).collect(),
+        }
+    }
+
     /// Runs it as the environment says, until SIGTERM or SIGINT.
     ///
     /// # Errors
@@ -172,6 +217,18 @@ impl Service {
     #[cfg(feature = "cli")]
     pub async fn main(self) -> Result<()> {
         cli::main(self).await
+    }
+}
+
+impl From<&Service> for Contract {
+    fn from(service: &Service) -> Self {
+        service.contract()
+    }
+}
+
+impl From<Service> for Contract {
+    fn from(service: Service) -> Self {
+        service.contract()
     }
 }
 

@@ -129,7 +129,7 @@ fn subscriptions(service: Service, db: &Db, bus: &Bus) -> Vec<Arc<Subscription>>
 }
 
 /// Durable names may not contain dots, blanks or wildcards (NATS).
-fn durable_name(service: &str, handler: &str) -> String {
+pub(super) fn durable_name(service: &str, handler: &str) -> String {
     format!("{service}_{handler}")
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' })

@@ -1,5 +1,6 @@
 //! Who reacts: what `#[subscribe]` generates, and what the dispatcher calls.
 
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use super::extract::{Call, States, transaction};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::event::{Draft, EventInfo, EventSet, Incoming, Metadata, Publish};
+use crate::schema::Receiver;
 
 /// A subscriber as its declaration says.
 #[derive(Debug, Clone, Copy)]
@@ -17,8 +19,8 @@ pub struct SubscriberSpec {
     pub name: &'static str,
     /// The subjects it takes.
     pub pattern: &'static str,
-    /// Where it is declared.
-    pub module: &'static str,
+    /// Its documentation.
+    pub docs: &'static str,
     /// Where it is declared.
     pub file: &'static str,
     /// Where it is declared.
@@ -35,6 +37,77 @@ pub struct SubscriberSpec {
     pub timeout: Duration,
 }
 
+impl SubscriberSpec {
+    /// A subscriber without a transaction, with the defaults of `#[subscribe]`: 16 events at once, 8 tries, a minute
+    /// each, unknown events parked. `name` is of ASCII letters, digits, `-` and `_`.
+    ///
+    /// ```
+    /// use shared::service::SubscriberSpec;
+    ///
+    /// const SPEC: SubscriberSpec = SubscriberSpec::new("remind", "appointment.*").transactional().concurrency(32);
+    /// assert_eq!(SPEC.retry.max, 8);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub const fn new(name: &'static str, pattern: &'static str) -> Self {
+        let place = Location::caller();
+        Self {
+            name,
+            pattern,
+            docs: "",
+            file: place.file(),
+            line: place.line(),
+            transactional: false,
+            concurrency: 16,
+            retry: Retry::DEFAULT,
+            on_unknown: OnUnknown::Park,
+            timeout: Duration::from_secs(60),
+        }
+    }
+
+    /// With this documentation.
+    #[must_use]
+    pub const fn docs(self, docs: &'static str) -> Self {
+        Self { docs, ..self }
+    }
+
+    /// Takes the transaction, which makes its database effects happen once per event.
+    #[must_use]
+    pub const fn transactional(self) -> Self {
+        Self { transactional: true, ..self }
+    }
+
+    /// Handles so many events at once, each of another ordering key.
+    #[must_use]
+    pub const fn concurrency(self, concurrency: usize) -> Self {
+        Self { concurrency, ..self }
+    }
+
+    /// Tries again in this way after an error.
+    #[must_use]
+    pub const fn retry(self, retry: Retry) -> Self {
+        Self { retry, ..self }
+    }
+
+    /// Drops events of types that it does not know.
+    #[must_use]
+    pub const fn skip_unknown(self) -> Self {
+        Self { on_unknown: OnUnknown::Skip, ..self }
+    }
+
+    /// With this longest time of one try.
+    #[must_use]
+    pub const fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// Declared elsewhere than where [`new`](Self::new) was called.
+    #[must_use]
+    pub const fn declared_at(self, file: &'static str, line: u32) -> Self {
+        Self { file, line, ..self }
+    }
+}
+
 /// How often and how long after an error an event is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
@@ -47,6 +120,9 @@ pub struct Retry {
 }
 
 impl Retry {
+    /// Eight tries; pauses from 200 ms to a minute.
+    pub const DEFAULT: Self = Self { max: 8, base: Duration::from_millis(200), cap: Duration::from_secs(60) };
+
     /// The pause after the `attempt`th try (from 1) has failed: between half and all of the doubled base, so
     /// that events which failed together do not come back together.
     #[must_use]
@@ -59,7 +135,7 @@ impl Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { max: 8, base: Duration::from_millis(200), cap: Duration::from_secs(60) }
+        Self::DEFAULT
     }
 }
 
@@ -79,6 +155,8 @@ pub trait Subscribe: Send + Sync + 'static {
     type Event: EventSet;
     /// What its declaration says.
     const SPEC: SubscriberSpec;
+    /// The event types that it may return to be published.
+    const PUBLISHES: &'static [&'static EventInfo] = &[];
 
     /// Checks at start-up that its arguments can be made.
     ///
@@ -95,6 +173,7 @@ pub trait Subscribe: Send + Sync + 'static {
 pub struct Subscriber {
     pub(crate) spec: SubscriberSpec,
     pub(crate) events: &'static [&'static EventInfo],
+    pub(crate) publishes: &'static [&'static EventInfo],
     pub(crate) check: fn(&States) -> Result<()>,
     pub(crate) handler: Arc<dyn Handler>,
 }
@@ -112,6 +191,7 @@ impl Subscriber {
         Self {
             spec: S::SPEC,
             events: <S::Event as EventSet>::EVENTS,
+            publishes: S::PUBLISHES,
             check: S::check,
             handler: Arc::new(Typed::<S>(std::marker::PhantomData)),
         }
@@ -121,6 +201,17 @@ impl Subscriber {
     #[must_use]
     pub fn spec(&self) -> &SubscriberSpec {
         &self.spec
+    }
+
+    pub(crate) fn receiver(&self, service: &str) -> Receiver {
+        Receiver {
+            name: self.spec.name.to_owned(),
+            durable: super::running::durable_name(service, self.spec.name),
+            docs: self.spec.docs,
+            pattern: self.spec.pattern,
+            events: self.events,
+            skips_unknown: self.spec.on_unknown == OnUnknown::Skip,
+        }
     }
 
     pub(crate) fn domains(&self) -> Vec<String> {
@@ -200,19 +291,9 @@ impl Subscriber {
             ));
         }
         Ok(Self {
-            spec: SubscriberSpec {
-                name,
-                pattern,
-                module: "",
-                file: "",
-                line: 0,
-                transactional: true,
-                concurrency: 16,
-                retry: Retry::default(),
-                on_unknown: OnUnknown::Park,
-                timeout: Duration::from_secs(60),
-            },
+            spec: SubscriberSpec::new(name, pattern).transactional().declared_at("", 0),
             events: &[],
+            publishes: &[],
             check: |_| Ok(()),
             handler: Arc::new(Raw(Arc::new(handler))),
         })
@@ -245,6 +326,9 @@ impl Prepared for RawPrepared {
     note = "expected `()`, an event, `Option` or `Vec` of events, or a `Result` of these whose error converts into `shared::Error`"
 )]
 pub trait Outcome {
+    /// The event types that there may be.
+    const EVENTS: &'static [&'static EventInfo] = &[];
+
     /// The events to publish, encoded.
     ///
     /// # Errors
@@ -260,6 +344,8 @@ impl Outcome for () {
 
 #[diagnostic::do_not_recommend]
 impl<P: Publish> Outcome for P {
+    const EVENTS: &'static [&'static EventInfo] = P::EVENTS;
+
     fn into_drafts(self) -> Result<Vec<Draft>> {
         Ok(vec![self.draft()?])
     }
@@ -267,6 +353,8 @@ impl<P: Publish> Outcome for P {
 
 #[diagnostic::do_not_recommend]
 impl<P: Publish> Outcome for Option<P> {
+    const EVENTS: &'static [&'static EventInfo] = P::EVENTS;
+
     fn into_drafts(self) -> Result<Vec<Draft>> {
         self.iter().map(Publish::draft).collect()
     }
@@ -274,6 +362,8 @@ impl<P: Publish> Outcome for Option<P> {
 
 #[diagnostic::do_not_recommend]
 impl<P: Publish> Outcome for Vec<P> {
+    const EVENTS: &'static [&'static EventInfo] = P::EVENTS;
+
     fn into_drafts(self) -> Result<Vec<Draft>> {
         self.iter().map(Publish::draft).collect()
     }
@@ -281,6 +371,8 @@ impl<P: Publish> Outcome for Vec<P> {
 
 #[diagnostic::do_not_recommend]
 impl<O: Outcome, E: Into<Error>> Outcome for std::result::Result<O, E> {
+    const EVENTS: &'static [&'static EventInfo] = O::EVENTS;
+
     fn into_drafts(self) -> Result<Vec<Draft>> {
         self.map_err(Into::into)?.into_drafts()
     }

@@ -82,5 +82,5 @@ fn inside_a_function() {
     assert_eq!(error.to_string(), "`VisitEvent` is not valid: /minutes must be 5 to 480 (range)");
     let specs = shared::subscribers![bill, count].map(|subscriber| *subscriber.spec());
     assert_eq!(specs.map(|spec| spec.pattern), ["visit.*", "stock.>"]);
-    assert!(specs[0].file.ends_with("inside.rs") && specs[0].module == module_path!());
+    assert!(specs[0].file.ends_with("inside.rs"));
 }
