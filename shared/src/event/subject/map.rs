@@ -10,7 +10,8 @@ use super::matcher::has_empty_token;
 /// It is a trie of tokens. With *n* tokens in the subject, a search looks at one node for each way to replace tokens by
 /// `*` that is the start of some pattern: with patterns of a kind that is *n* + 1 nodes or a few more, at worst 2ⁿ. How
 /// many patterns there are makes no difference, because a node finds the next one by hash. A search allocates nothing;
-/// inserting and removing cost time in the length of the pattern.
+/// inserting and removing cost time in the length of the pattern. (`cargo bench -p tests --bench subjects` measures it:
+/// 100,000 patterns take 8 % more instructions than 10, and as many as comparing with 9 patterns one by one.)
 ///
 /// ```
 /// use shared::event::subject::PatternMap;
@@ -112,7 +113,7 @@ impl<T> PatternMap<T> {
     pub fn matches<'a>(&'a self, subject: &'a str) -> Matches<'a, T> {
         // on a NATS server, such a subject is delivered to nobody
         let state = if has_empty_token(subject.as_bytes(), 0) { State::Done } else { State::Enter };
-        Matches { map: self, subject, node: ROOT, at: 0, state, values: [].iter() }
+        Matches { map: self, subject, node: ROOT, at: 0, next: 0, state, values: [].iter() }
     }
 
     fn find(&self, pattern: &str) -> Option<usize> {
@@ -197,6 +198,8 @@ pub struct Matches<'a, T> {
     node: usize,
     /// Where the token begins that the node's children are compared with; past the end when there is none.
     at: usize,
+    /// Where the one after it begins, once the node's values were given out.
+    next: usize,
     state: State,
     values: slice::Iter<'a, T>,
 }
@@ -215,16 +218,9 @@ enum State {
 }
 
 impl<'a, T> Matches<'a, T> {
-    /// The token that the node's children are compared with, and where the next one begins.
-    fn token(&self) -> (&'a str, usize) {
-        let rest = &self.subject[self.at..];
-        let len = rest.find('.').unwrap_or(rest.len());
-        (&rest[..len], self.at + len + 1)
-    }
-
-    fn down(&mut self, child: Option<usize>, at: usize) -> bool {
+    fn down(&mut self, child: Option<usize>) -> bool {
         if let Some(child) = child {
-            (self.node, self.at, self.state) = (child, at, State::Enter);
+            (self.node, self.at, self.state) = (child, self.next, State::Enter);
         }
         child.is_some()
     }
@@ -239,24 +235,27 @@ impl<'a, T> Matches<'a, T> {
             }
             State::Enter => {
                 self.values = node.rest.iter();
+                let token = &self.subject.as_bytes()[self.at..];
+                self.next = self.at + 1 + token.iter().position(|byte| *byte == b'.').unwrap_or(token.len());
                 self.state = State::Literal;
             }
             State::Literal => {
-                let (token, next) = self.token();
-                if !self.down(node.literal.get(token).copied(), next) {
+                let token = &self.subject[self.at..self.next - 1];
+                if !self.down(node.literal.get(token).copied()) {
                     self.state = State::Any;
                 }
             }
             State::Any => {
-                let next = self.token().1;
-                if !self.down(node.any, next) {
+                if !self.down(node.any) {
                     self.state = State::Leave;
                 }
             }
             State::Leave if self.node == ROOT => self.state = State::Done,
             State::Leave => {
-                // the token before this place, which ends one byte before it, at the dot or at the end
-                self.at = self.subject[..self.at - 1].rfind('.').map_or(0, |dot| dot + 1);
+                // back to the token before this place, which ends one byte before it, at the dot or at the end
+                let before = &self.subject.as_bytes()[..self.at - 1];
+                self.next = self.at;
+                self.at = before.iter().rposition(|byte| *byte == b'.').map_or(0, |dot| dot + 1);
                 self.state = if node.is_any { State::Leave } else { State::Any };
                 self.node = node.parent;
             }
