@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::diff::{Change, ChangeKind, compare};
+use super::change::{Change, ChangeKind};
+use super::compare::compare;
 use super::report::{Finding, Report};
 use super::sample::sample;
 use super::{Contract, json_schema};

@@ -10,9 +10,11 @@
 //! What a service publishes and takes is its [`Contract`]: `Service::contract`.
 
 mod asyncapi;
+mod change;
 mod check;
+mod compare;
 mod contract;
-mod diff;
+mod form;
 mod json;
 mod keywords;
 mod lock;
@@ -21,9 +23,9 @@ mod report;
 mod sample;
 
 pub use self::asyncapi::{Server, asyncapi};
+pub use self::change::{Change, ChangeKind};
 pub use self::check::{ACCEPT_VARIABLE, assert_released};
 pub use self::contract::{Contract, Receiver};
-pub use self::diff::{Change, ChangeKind};
 pub use self::json::json_schema;
 pub use self::lock::{LOCK_FILE, Lock};
 pub use self::page::page;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::diff::{Change, ChangeKind};
+use super::change::{Change, ChangeKind};
 use super::{Contract, LOCK_FILE};
 use crate::event::EventInfo;
 
@@ -101,11 +101,62 @@ impl Finding {
             );
         }
         let old = format!("{rust}V{now}");
+        let next = now + 1;
         format!(
-            "take it back, or make it a new version: keep the struct as it was as `{old}`, write\n          \
-             `#[event(…, version = {}, upcast(from = {old}))]` on `{rust}` and `impl From<{old}> for {rust}`",
-            now + 1
+            "{}, or make it a new version: keep the struct as it was, as `{old}`, and write\n          \
+             `#[event(…, version = {next}, upcast(from = {old}))]` on `{rust}`, and `impl From<{old}> for {rust}`",
+            self.cure()
         )
+    }
+
+    /// How to get along without a new version.
+    fn cure(&self) -> String {
+        let of_kind = |kind| self.changes.iter().find(move |change| change.kind == kind);
+        if let Some(renamed) = of_kind(ChangeKind::FieldRenamed) {
+            let name = renamed.path.rsplit('/').next().unwrap_or_default();
+            return format!("keep the key, `#[serde(rename = \"{name}\")]`");
+        }
+        if of_kind(ChangeKind::NewRequiredField).is_some() || of_kind(ChangeKind::MadeRequired).is_some() {
+            return String::from("make it an `Option`, or give it a `#[serde(default)]`");
+        }
+        if of_kind(ChangeKind::PhiWeakened).is_some() {
+            return String::from("protect it again with `Phi<…>`");
+        }
+        String::from("take it back")
+    }
+
+    /// Who breaks, in words.
+    fn victims(&self) -> Vec<String> {
+        use ChangeKind as Kind;
+        let any = |kinds: &[Kind]| kinds.iter().any(|kind| self.has(*kind));
+        let mut victims = Vec::new();
+        let for_readers = [
+            Kind::FieldRemoved,
+            Kind::FieldRenamed,
+            Kind::Retyped,
+            Kind::MadeOptional,
+            Kind::SubjectChanged,
+            Kind::KeyChanged,
+            Kind::PhiWeakened,
+        ];
+        if any(&for_readers) && !self.read_by.is_empty() {
+            victims.push(format!("breaks readers of the released form: {}", self.read_by.join(", ")));
+        }
+        let for_publishers = [
+            Kind::NewRequiredField,
+            Kind::MadeRequired,
+            Kind::Narrowed,
+            Kind::Retyped,
+            Kind::UpcastMissing,
+            Kind::GoldenBroken,
+            Kind::VersionLowered,
+        ];
+        if any(&for_publishers) {
+            let by = if self.published_by.is_empty() { String::from("anybody") } else { self.published_by.join(", ") };
+            let readers = if self.read_by.is_empty() { "its readers".to_owned() } else { self.read_by.join(", ") };
+            victims.push(format!("events published before, by {by}, become dead letters of {readers}"));
+        }
+        victims
     }
 }
 
@@ -154,15 +205,13 @@ impl fmt::Display for Report {
                 let word = if change.kind.is_compatible() { "addition" } else { "breaks" };
                 writeln!(f, "    {word:<9} {change}")?;
             }
-            if !finding.published_by.is_empty() {
-                writeln!(f, "    published by {}", finding.published_by.join(", "))?;
+            if finding.is_compatible() {
+                continue;
             }
-            if !finding.read_by.is_empty() {
-                writeln!(f, "    read by {}", finding.read_by.join(", "))?;
+            for victims in finding.victims() {
+                writeln!(f, "    {victims}")?;
             }
-            if !finding.is_compatible() {
-                writeln!(f, "    help: {}", finding.help())?;
-            }
+            writeln!(f, "    help: {}", finding.help())?;
         }
         if self.is_compatible() {
             write!(
@@ -170,10 +219,7 @@ impl fmt::Display for Report {
                 "\nhelp: nobody breaks; record it: `SHARED_SCHEMA=accept cargo test`, or the service's command `schema accept`"
             )
         } else {
-            write!(
-                f,
-                "\nhelp: whatever breaks must be mended first; then record the rest: `SHARED_SCHEMA=accept cargo test`, or the service's command `schema accept`"
-            )
+            write!(f, "\nnothing is recorded as long as something breaks")
         }
     }
 }

@@ -1,86 +1,11 @@
-//! What changed between two JSON Schemas of an event, and whether anybody breaks.
-//!
-//! Both directions count: events written by the old program are read by the new one (they wait in streams, outboxes and
-//! dead letters), and events written by the new program are read by the old ones (consumers are deployed later).
+//! What changed between two JSON Schemas of an event.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use serde_json::{Map, Value};
 
-/// A change of a contract.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// Where in the payload, as a JSON pointer over field names; empty for the event itself.
-    pub path: String,
-    /// What kind of change it is.
-    pub kind: ChangeKind,
-    /// What was and what is, in words; for an addition what is.
-    pub says: String,
-}
-
-/// The kinds of changes of a contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum ChangeKind {
-    /// The event type is not declared any more.
-    EventRemoved,
-    /// The event type has another name.
-    TypeChanged,
-    /// It is published on another subject.
-    SubjectChanged,
-    /// Another field keeps its order, or none does.
-    KeyChanged,
-    /// The version is lower than a released one.
-    VersionLowered,
-    /// The version was raised, but the released one is not converted.
-    UpcastMissing,
-    /// A field is gone.
-    FieldRemoved,
-    /// A field is gone, and one of the same form has come.
-    FieldRenamed,
-    /// A value has another type or form.
-    Retyped,
-    /// A new field must be there.
-    NewRequiredField,
-    /// A field that could be absent must be there.
-    MadeRequired,
-    /// A field that was always there can be absent.
-    MadeOptional,
-    /// A rule allows less.
-    Narrowed,
-    /// A value is not protected any more.
-    PhiWeakened,
-    /// A released payload does not decode any more.
-    GoldenBroken,
-    /// A new event type.
-    EventAdded,
-    /// A new version with a conversion from the released one.
-    VersionAdded,
-    /// A new field that may be absent.
-    FieldAdded,
-    /// A rule allows more.
-    Widened,
-    /// A value is protected now.
-    PhiAdded,
-}
-
-impl ChangeKind {
-    /// Whether somebody who reads or writes the released form can go on.
-    #[must_use]
-    pub fn is_compatible(self) -> bool {
-        matches!(self, Self::EventAdded | Self::VersionAdded | Self::FieldAdded | Self::Widened | Self::PhiAdded)
-    }
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
-        }
-        f.write_str(&self.says)
-    }
-}
+use super::change::{Change, ChangeKind};
+use super::form::{alternatives, choices, form, object_at, others, properties, reference, required, resolved, words};
 
 /// The changes from one schema to another.
 pub(super) fn compare(old: &Value, new: &Value) -> Vec<Change> {
@@ -309,141 +234,6 @@ fn within<T>(path: &mut String, part: &str, work: impl FnOnce(&mut String) -> T)
     result
 }
 
-fn reference(schema: &Value) -> Option<String> {
-    schema.get("$ref").and_then(Value::as_str).map(str::to_owned)
-}
-
-/// The schema with what it refers to in its place. Optional references, `anyOf` of one and null, count as the one.
-fn resolved(schema: &Value, root: &Value) -> Map<String, Value> {
-    let Value::Object(own) = schema else { return Map::new() };
-    let mut whole = Map::new();
-    if let Some(target) = reference(schema).as_deref().and_then(|to| root.pointer(to.strip_prefix('#')?)) {
-        whole = resolved(target, root);
-    }
-    let is_null = |schema: &&Value| schema.get("type").is_some_and(|ty| ty == "null");
-    if let Some(Value::Array(any)) = own.get("anyOf")
-        && let [one] = any.iter().filter(|one| !is_null(one)).collect::<Vec<_>>()[..]
-    {
-        whole = resolved(one, root);
-        whole.insert("x-null".into(), true.into());
-    }
-    for (key, value) in own {
-        let replaced = key == "$ref" || (key == "anyOf" && whole.contains_key("x-null"));
-        if !replaced {
-            whole.insert(key.clone(), value.clone());
-        }
-    }
-    whole
-}
-
-/// What kind of value it is, apart from rules and from whether it may be null.
-#[derive(PartialEq)]
-struct Form<'a> {
-    types: BTreeSet<&'a str>,
-    format: Option<&'a Value>,
-    /// A list of free items, of one kind, of several in a row.
-    shape: [bool; 3],
-    /// How many alternatives there are of each kind.
-    alternatives: [usize; 3],
-}
-
-fn form(schema: &Map<String, Value>) -> Form<'_> {
-    let mut types: BTreeSet<&str> = match schema.get("type") {
-        Some(Value::String(ty)) => BTreeSet::from([ty.as_str()]),
-        Some(Value::Array(types)) => types.iter().filter_map(Value::as_str).collect(),
-        _ => BTreeSet::new(),
-    };
-    types.remove("null");
-    let choice = choices(schema).is_some();
-    if choice && types.is_empty() {
-        types.insert("string");
-    }
-    // what a rule says about a text does not make it another type
-    let format = schema.get("format").filter(|format| !matches!(format.as_str(), Some("email" | "uri")));
-    let count = |key: &str| if choice { 0 } else { alternatives(schema, key).len() };
-    Form {
-        types,
-        format,
-        shape: ["items", "prefixItems", "additionalProperties"]
-            .map(|key| schema.get(key).is_some_and(|part| part.is_object() || part.is_array())),
-        alternatives: [count("oneOf"), count("anyOf"), count("allOf")],
-    }
-}
-
-fn words(schema: &Map<String, Value>) -> String {
-    let form = form(schema);
-    if let Some(choices) = choices(schema) {
-        return format!("one of {}", choices.into_iter().collect::<Vec<_>>().join(", "));
-    }
-    let types: Vec<&str> = form
-        .types
-        .iter()
-        .map(|ty| match *ty {
-            "string" => "text",
-            "array" => "a list",
-            "object" => "an object",
-            other => other,
-        })
-        .collect();
-    let types = if types.is_empty() { String::from("anything") } else { types.join(" or ") };
-    match form.format.and_then(Value::as_str) {
-        Some(format) => format!("{types} ({format})"),
-        None => types,
-    }
-}
-
-fn object_at<'a>(schema: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
-    schema.get(key).filter(|part| part.is_object())
-}
-
-fn alternatives(schema: &Map<String, Value>, key: &str) -> Vec<Value> {
-    // further patterns are a rule, not an alternative
-    let is_pattern = |one: &&Value| one.as_object().is_some_and(|one| one.len() == 1 && one.contains_key("pattern"));
-    let all = schema.get(key).and_then(Value::as_array).into_iter().flatten();
-    all.filter(|one| !is_pattern(one)).cloned().collect()
-}
-
-fn properties(schema: &Map<String, Value>) -> Map<String, Value> {
-    schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default()
-}
-
-fn required(schema: &Map<String, Value>) -> BTreeSet<&str> {
-    schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
-}
-
-/// The values of a choice: of `enum`, or of alternatives that are constants.
-fn choices(schema: &Map<String, Value>) -> Option<BTreeSet<String>> {
-    if let Some(Value::Array(values)) = schema.get("enum") {
-        return Some(values.iter().filter(|value| !value.is_null()).map(Value::to_string).collect());
-    }
-    if let Some(value) = schema.get("const") {
-        return Some(BTreeSet::from([value.to_string()]));
-    }
-    let Some(Value::Array(alternatives)) = schema.get("oneOf") else { return None };
-    let constants: Option<Vec<BTreeSet<String>>> = alternatives.iter().map(|one| choices(one.as_object()?)).collect();
-    constants.map(|constants| constants.into_iter().flatten().collect())
-}
-
-/// The rules that are no limits, in words.
-fn others(schema: &Map<String, Value>) -> BTreeSet<String> {
-    let patterns = schema
-        .get("allOf")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|one| one.get("pattern"))
-        .chain(schema.get("pattern"))
-        .filter_map(Value::as_str)
-        .map(|pattern| format!("a text that matches {pattern}"));
-    let formats = schema.get("format").and_then(Value::as_str).and_then(|format| match format {
-        "email" => Some("an e-mail address".to_owned()),
-        "uri" => Some("a URL".to_owned()),
-        _ => None,
-    });
-    let named = schema.get("x-rules").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    patterns.chain(formats).chain(named.map(|rule| format!("right by the rule `{rule}`"))).collect()
-}
-
 fn differing(was: &BTreeSet<String>, is: &BTreeSet<String>) -> Vec<(String, ChangeKind)> {
     let gone = was.difference(is).map(|rule| (rule.clone(), ChangeKind::Widened));
     is.difference(was).map(|rule| (rule.clone(), ChangeKind::Narrowed)).chain(gone).collect()
@@ -451,4 +241,140 @@ fn differing(was: &BTreeSet<String>, is: &BTreeSet<String>) -> Vec<(String, Chan
 
 fn shown(value: Option<&Value>) -> String {
     value.map_or_else(|| String::from("not limited"), Value::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn changes(old: &Value, new: &Value) -> Vec<(String, ChangeKind)> {
+        compare(old, new).into_iter().map(|change| (change.path, change.kind)).collect()
+    }
+
+    fn object(properties: Value, definitions: Value) -> Value {
+        json!({ "type": "object", "properties": properties, "$defs": definitions })
+    }
+
+    #[test]
+    fn what_a_reference_stands_for_is_compared_not_its_name() {
+        let old = object(
+            json!({ "lines": { "type": "array", "items": { "$ref": "#/$defs/Line" } } }),
+            json!({
+                "Line": { "type": "object", "properties": { "cents": { "type": "integer", "minimum": 1 } }, "required": ["cents"] },
+            }),
+        );
+        let renamed = object(
+            json!({ "lines": { "type": "array", "items": { "$ref": "#/$defs/Item" } } }),
+            json!({
+                "Item": { "type": "object", "properties": { "cents": { "type": "integer", "minimum": 1 } }, "required": ["cents"] },
+            }),
+        );
+        assert_eq!(changes(&old, &renamed), []);
+        let narrowed = object(
+            json!({ "lines": { "type": "array", "items": { "$ref": "#/$defs/Line" } } }),
+            json!({
+                "Line": { "type": "object", "properties": { "cents": { "type": "integer", "minimum": 2 } } },
+            }),
+        );
+        let expected = [
+            ("/lines/*/cents".to_owned(), ChangeKind::MadeOptional),
+            ("/lines/*/cents".to_owned(), ChangeKind::Narrowed),
+        ];
+        assert_eq!(changes(&old, &narrowed), expected);
+    }
+
+    #[test]
+    fn a_type_that_contains_itself_is_compared_once() {
+        let of = |most: u32| {
+            object(
+                json!({ "part": { "$ref": "#/$defs/Part" } }),
+                json!({
+                    "Part": { "type": "object", "properties": {
+                        "size": { "type": "integer", "maximum": most },
+                        "parts": { "type": "array", "items": { "$ref": "#/$defs/Part" } },
+                    } },
+                }),
+            )
+        };
+        assert_eq!(changes(&of(5), &of(5)), []);
+        assert_eq!(changes(&of(5), &of(4)), [("/part/size".to_owned(), ChangeKind::Narrowed)]);
+        assert_eq!(changes(&of(4), &of(5)), [("/part/size".to_owned(), ChangeKind::Widened)]);
+    }
+
+    #[test]
+    fn choices_may_grow_but_not_shrink_however_they_are_written() {
+        let few = object(json!({ "status": { "type": "string", "enum": ["booked", "over"] } }), json!({}));
+        let documented = object(
+            json!({ "status": { "oneOf": [
+            { "const": "booked", "description": "It will take place." }, { "const": "over" },
+        ] } }),
+            json!({}),
+        );
+        let more = object(json!({ "status": { "type": "string", "enum": ["booked", "over", "moved"] } }), json!({}));
+        let status = |kind| vec![("/status".to_owned(), kind)];
+        assert_eq!(changes(&few, &documented), []);
+        assert_eq!(changes(&few, &more), status(ChangeKind::Widened));
+        assert_eq!(changes(&more, &few), status(ChangeKind::Narrowed));
+        let free = object(json!({ "status": { "type": "string" } }), json!({}));
+        assert_eq!(changes(&free, &few), status(ChangeKind::Narrowed));
+        assert_eq!(changes(&few, &free), status(ChangeKind::Widened));
+    }
+
+    #[test]
+    fn null_and_optional_references_are_seen_through() {
+        let definitions = json!({ "Kind": { "type": "string", "enum": ["a"] } });
+        let optional = object(
+            json!({ "kind": { "anyOf": [{ "$ref": "#/$defs/Kind" }, { "type": "null" }] } }),
+            definitions.clone(),
+        );
+        let mut required = object(json!({ "kind": { "$ref": "#/$defs/Kind" } }), definitions);
+        required["required"] = json!(["kind"]);
+        assert_eq!(changes(&optional, &required), [("/kind".to_owned(), ChangeKind::MadeRequired)]);
+        assert_eq!(changes(&required, &optional), [("/kind".to_owned(), ChangeKind::MadeOptional)]);
+    }
+
+    #[test]
+    fn protection_is_looked_for_in_every_part() {
+        let of = |phi: bool| {
+            let mut name = json!({ "type": "string" });
+            if phi {
+                name["x-phi"] = true.into();
+            }
+            object(json!({ "names": { "type": "object", "additionalProperties": name } }), json!({}))
+        };
+        assert_eq!(changes(&of(true), &of(false)), [("/names/*".to_owned(), ChangeKind::PhiWeakened)]);
+        assert_eq!(changes(&of(false), &of(true)), [("/names/*".to_owned(), ChangeKind::PhiAdded)]);
+    }
+
+    #[test]
+    fn tuples_formats_and_alternatives_are_forms() {
+        let of = |at: Value| object(json!({ "at": at }), json!({}));
+        let pairs = [
+            (json!({ "type": "string", "format": "date" }), json!({ "type": "string", "format": "date-time" })),
+            (
+                json!({ "type": "array", "items": { "type": "string" } }),
+                json!({ "type": "array", "prefixItems": [{ "type": "string" }] }),
+            ),
+            (
+                json!({ "oneOf": [{ "type": "object", "properties": { "a": {} } }, { "type": "object", "properties": { "b": {} } }] }),
+                json!({ "oneOf": [{ "type": "object", "properties": { "a": {} } }] }),
+            ),
+        ];
+        for (old, new) in pairs {
+            assert_eq!(changes(&of(old), &of(new)), [("/at".to_owned(), ChangeKind::Retyped)]);
+        }
+    }
+
+    #[test]
+    fn rules_without_a_keyword_count_as_well() {
+        let of = |rules: Value| {
+            object(json!({ "at": { "type": "string", "x-rules": rules, "format": "email" } }), json!({}))
+        };
+        assert_eq!(changes(&of(json!([])), &of(json!(["past"]))), [("/at".to_owned(), ChangeKind::Narrowed)]);
+        assert_eq!(changes(&of(json!(["past"])), &of(json!([]))), [("/at".to_owned(), ChangeKind::Widened)]);
+        let text = object(json!({ "at": { "type": "string" } }), json!({}));
+        assert_eq!(changes(&text, &of(json!([]))), [("/at".to_owned(), ChangeKind::Narrowed)]);
+    }
 }
