@@ -48,6 +48,9 @@ pub(crate) fn orders(krate: &Path, fields: &[ValidatedField]) -> TokenStream {
 /// The calls of a field's rules on `value`, a reference to its type, for a block; `__c` must be in scope.
 pub(crate) fn field_rules(field: &ValidatedField, value: &TokenStream) -> TokenStream {
     let (name, calls) = (&field.name, calls(&field.rules, &field.ty, value));
+    if field.flattened {
+        return generated!({ #calls });
+    }
     generated!(__c.field(#name, |__c| { #calls });)
 }
 

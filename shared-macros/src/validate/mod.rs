@@ -28,6 +28,8 @@ pub(crate) struct ValidatedField {
     pub(crate) ident: Ident,
     pub(crate) ty: Type,
     pub(crate) rules: Vec<Rule>,
+    /// Whether its own fields stand in its place in JSON.
+    pub(crate) flattened: bool,
 }
 
 impl ValidatedField {
@@ -42,6 +44,7 @@ impl ValidatedField {
                     ident: field.ident.clone()?,
                     ty: field.ty.clone(),
                     rules: rules(&field.attrs, errors),
+                    flattened: wire::has(&field.attrs, "flatten"),
                 })
             })
             .collect()

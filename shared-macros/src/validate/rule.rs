@@ -212,11 +212,39 @@ mod tests {
                 a: u32,
                 #[validate(length(max = 3), email, pattern = "^a", nested)]
                 b: String,
+                #[validate(length(bytes, equal = LIMIT), url, one_of("a", "b"), past, future, each(email, each(url)))]
+                c: String,
             }
         };
         let mut errors = Errors::new();
         let read: Vec<usize> = item.fields.iter().map(|field| rules(&field.attrs, &mut errors).len()).collect();
-        assert_eq!((read, errors.messages()), (vec![3, 4], vec![]));
+        assert_eq!((read, errors.messages()), (vec![3, 4, 6], vec![]));
+    }
+
+    #[test]
+    fn a_struct_has_functions_for_rules() {
+        let item: ItemStruct = parse_quote! {
+            #[validate(custom = a, custom = crate::b, crate = ::platform)]
+            #[validate(email, range(min = 5))]
+            struct X {}
+        };
+        let mut errors = Errors::new();
+        let (rules, krate) = rules_and_crate(&item.attrs, &mut errors);
+        assert!(krate.is_some_and(|path| path.take(&mut errors).is_some()));
+        assert_eq!(rules.len(), 2);
+        assert_eq!(
+            errors.messages(),
+            [
+                "`email` is a rule for a field; the struct itself takes `custom = path`",
+                "`range` is a rule for a field; the struct itself takes `custom = path`",
+            ]
+        );
+        let mut errors = Errors::new();
+        rules_of_struct(&item.attrs, &mut errors);
+        assert_eq!(
+            errors.messages()[0],
+            "unknown `validate` rule `crate`; there are `range`, `length`, `email`, `url`, `pattern`, `one_of`, `past`, `future`, `custom`, `nested` and `each`"
+        );
     }
 
     #[test]

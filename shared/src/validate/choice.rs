@@ -45,3 +45,27 @@ pub(super) fn violated(checker: &mut Checker, allowed: &[impl Debug]) {
     let list: Vec<String> = allowed.iter().map(|allowed| format!("{allowed:?}")).collect();
     checker.violation("one_of", format!("one of {}", list.join(", ")));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_integer_is_one_of_the_list() {
+        for value in i8::MIN..=i8::MAX {
+            let mut checker = Checker::default();
+            one_of_integers(&mut checker, &Some(value), &[-1, i8::MIN, 7]);
+            let expected = [-1, i8::MIN, 7].contains(&value);
+            match checker.finish("Test") {
+                Ok(()) => assert!(expected, "{value}"),
+                Err(said) => {
+                    assert!(!expected, "{value}");
+                    assert_eq!(said.to_string(), "`Test` is not valid: / must be one of -1, -128, 7 (one_of)");
+                }
+            }
+        }
+        let mut checker = Checker::default();
+        one_of_integers(&mut checker, &None::<u64>, &[1]);
+        assert_eq!(checker.finish("Test"), Ok(()));
+    }
+}

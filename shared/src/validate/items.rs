@@ -145,3 +145,59 @@ pub fn nested<T: Nested + ?Sized>(checker: &mut Checker, value: &T) {
 pub fn each<T: Items + ?Sized>(checker: &mut Checker, value: &T, rules: impl FnMut(&T::Item, &mut Checker)) {
     value.check_items(checker, rules);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Even(u8);
+
+    impl Validate for Even {
+        const NAME: &'static str = "Even";
+
+        fn check(&self, checker: &mut Checker) {
+            checker.field("number", |checker| even(&self.0, checker));
+        }
+    }
+
+    fn even(number: &u8, checker: &mut Checker) {
+        if !number.is_multiple_of(2) {
+            checker.violation("custom", "even");
+        }
+    }
+
+    fn paths(rule: impl FnOnce(&mut Checker)) -> Vec<String> {
+        let mut checker = Checker::default();
+        rule(&mut checker);
+        let violations = checker.finish("Test").err();
+        violations.iter().flatten().map(|violation| violation.path.clone()).collect()
+    }
+
+    #[test]
+    fn items_of_lists_have_their_index() {
+        assert_eq!(paths(|checker| each(checker, &vec![1, 2, 3], even)), ["/0", "/2"]);
+        assert_eq!(paths(|checker| each(checker, &VecDeque::from([2, 1]), even)), ["/1"]);
+        assert_eq!(paths(|checker| each(checker, &[2, 1], even)), ["/1"]);
+        assert_eq!(paths(|checker| each(checker, &Some(Phi::new(Box::new(vec![1]))), even)), ["/0"]);
+        assert!(paths(|checker| each(checker, &Vec::new(), even)).is_empty());
+        assert!(paths(|checker| each(checker, &None::<Vec<u8>>, even)).is_empty());
+    }
+
+    #[test]
+    fn keys_and_members_are_not_said() {
+        let map = BTreeMap::from([("Ada", 1), ("Bob", 2), ("Eve", 3)]);
+        assert_eq!(paths(|checker| each(checker, &map, even)), ["/*", "/*"]);
+        assert_eq!(paths(|checker| each(checker, &HashMap::from([("Ada", 1)]), even)), ["/*"]);
+        assert_eq!(paths(|checker| each(checker, &BTreeSet::from([1, 2]), even)), ["/*"]);
+        assert_eq!(paths(|checker| each(checker, &HashSet::from([1, 2]), even)), ["/*"]);
+    }
+
+    #[test]
+    fn nested_rules_are_found_in_everything_with_items() {
+        assert_eq!(paths(|checker| nested(checker, &vec![Even(2), Even(1)])), ["/1/number"]);
+        assert_eq!(paths(|checker| nested(checker, &Box::new(Even(1)))), ["/number"]);
+        assert_eq!(paths(|checker| nested(checker, &BTreeMap::from([("Ada", Some([Even(1)]))]))), ["/*/0/number"]);
+        assert!(paths(|checker| nested(checker, &None::<Phi<Vec<Even>>>)).is_empty());
+        assert_eq!(<HashMap<String, Option<Box<Even>>> as Nested>::NESTED.of(), "Even");
+    }
+}

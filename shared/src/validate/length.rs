@@ -110,3 +110,64 @@ fn violated(checker: &mut Checker, unit: Unit, min: Option<usize>, max: Option<u
     };
     checker.violation("length", expected);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(rule: impl FnOnce(&mut Checker)) -> Option<String> {
+        let mut checker = Checker::default();
+        rule(&mut checker);
+        checker.finish("Test").err().map(|violations| violations.iter().map(|v| v.expected.clone()).collect())
+    }
+
+    /// Characters of one, two, three and four bytes.
+    const CHARACTERS: [char; 8] = ['a', '\u{0}', 'ä', 'ß', '€', '山', '🩺', '\u{10ffff}'];
+
+    #[test]
+    fn looking_at_bytes_first_changes_nothing() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..20_000 {
+            let text: String = (0..random.usize(..12)).map(|_| random.choice(CHARACTERS).unwrap_or('a')).collect();
+            let (min, max) = (random.usize(..14), random.usize(..14));
+            let characters = text.chars().count();
+            assert_eq!(text.is_within(min, max), (min..=max).contains(&characters), "{text:?} {min} {max}");
+            assert_eq!(text.length(), Some(characters));
+        }
+        assert!("".is_within(0, 0) && !"".is_within(1, usize::MAX) && "🩺".is_within(0, usize::MAX));
+    }
+
+    #[test]
+    fn texts_have_characters_and_bytes() {
+        assert_eq!(said(|checker| length(checker, "🩺", None, Some(1))), None);
+        assert_eq!(said(|checker| bytes(checker, "🩺", None, Some(4))), None);
+        assert_eq!(said(|checker| bytes(checker, "🩺", None, Some(3))), Some("at most 3 bytes".into()));
+        assert_eq!(said(|checker| bytes(checker, "", Some(1), None)), Some("at least 1 byte".into()));
+        assert_eq!(said(|checker| bytes(checker, "ab", Some(1), Some(1))), Some("exactly 1 byte".into()));
+        assert_eq!(said(|checker| length(checker, "", Some(1), None)), Some("at least 1 character".into()));
+        assert_eq!(said(|checker| length(checker, "abc", Some(1), Some(2))), Some("1 to 2 characters".into()));
+    }
+
+    #[test]
+    fn everything_else_has_items() {
+        let map: HashMap<u8, u8> = [(1, 1)].into();
+        assert_eq!(said(|checker| length(checker, &map, Some(1), Some(1))), None);
+        assert_eq!(said(|checker| length(checker, &map, Some(2), None)), Some("at least 2 items".into()));
+        assert_eq!(
+            said(|checker| length(checker, &BTreeMap::from([(1, 1)]), None, Some(0))),
+            Some("at most 0 items".into())
+        );
+        assert_eq!(said(|checker| length(checker, &BTreeSet::from([1]), None, Some(1))), None);
+        assert_eq!(said(|checker| length(checker, &HashSet::from([1]), None, Some(1))), None);
+        assert_eq!(said(|checker| length(checker, &VecDeque::from([1]), None, Some(1))), None);
+        assert_eq!(said(|checker| length(checker, &vec![0; 3], Some(3), Some(3))), None);
+    }
+
+    #[test]
+    fn what_is_absent_has_the_right_length() {
+        assert_eq!(said(|checker| length(checker, &None::<String>, Some(1), None)), None);
+        assert_eq!(said(|checker| bytes(checker, &None::<String>, Some(1), None)), None);
+        assert!(said(|checker| length(checker, &Some(crate::Phi::new(String::new())), Some(1), None)).is_some());
+        assert!(said(|checker| length(checker, &Box::new(Some(Vec::<u8>::new())), Some(1), None)).is_some());
+    }
+}

@@ -106,3 +106,64 @@ fn violated<B: Limiting>(checker: &mut Checker, min: Option<&B>, max: Option<&B>
     };
     checker.violation("range", expected);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said<T: Ranged>(value: T, min: Option<T::Bound>, max: Option<T::Bound>) -> Option<String> {
+        let mut checker = Checker::default();
+        range(&mut checker, &value, min, max);
+        checker.finish("Test").err().map(|violations| violations.iter().map(|v| v.expected.clone()).collect())
+    }
+
+    fn json(bound: impl Limiting) -> String {
+        bound.json().to_string()
+    }
+
+    #[test]
+    fn both_bounds_belong_to_it() {
+        for value in 0..=20_u8 {
+            assert_eq!(said(value, Some(5), Some(15)).is_none(), (5..=15).contains(&value), "{value}");
+            assert_eq!(said(value, Some(5), None).is_none(), value >= 5, "{value}");
+            assert_eq!(said(value, None, Some(15)).is_none(), value <= 15, "{value}");
+        }
+        assert_eq!(said(u64::MAX, Some(u64::MAX), Some(u64::MAX)), None);
+        assert_eq!(said(i64::MIN, Some(i64::MIN), Some(0)), None);
+    }
+
+    #[test]
+    fn what_is_no_number_is_never_inside() {
+        for (min, max) in [(Some(0.0), Some(1.0)), (Some(0.0), None), (None, Some(1.0))] {
+            assert!(said(f64::NAN, min, max).is_some());
+        }
+        assert_eq!(said(f64::INFINITY, Some(0.0), None), None);
+        assert_eq!(said(-0.0, Some(0.0), Some(0.0)), None);
+        assert!(said(1.0, Some(f64::NAN), None).is_some(), "nothing is inside of what is no bound");
+    }
+
+    #[test]
+    fn what_is_absent_is_inside() {
+        assert_eq!(said(None::<i32>, Some(5), None), None);
+        assert_eq!(said(Some(4), Some(5), None), Some("at least 5".into()));
+        assert_eq!(said(Box::new(Some(4)), Some(5), None), Some("at least 5".into()));
+        assert_eq!(said(Some(crate::Phi::new(4)), Some(5), Some(5)), Some("5".into()));
+    }
+
+    #[test]
+    fn bounds_are_said_as_json_has_them() {
+        let instant = DateTime::UNIX_EPOCH + TimeDelta::milliseconds(1);
+        assert_eq!(json(instant), "\"1970-01-01T00:00:00.001Z\"");
+        assert_eq!(json(NaiveTime::from_hms_opt(7, 30, 0).unwrap()), "\"07:30:00\"");
+        assert_eq!(json(Duration::from_micros(1_500_000)), "\"PT1.5S\"");
+        assert_eq!(json(Duration::MAX), "\"PT18446744073709551615.999999999S\"");
+        assert_eq!(json(TimeDelta::seconds(-90)), "\"-PT90S\"");
+        assert_eq!((json(0.1_f32), json(0.1_f64), json(f64::NAN)), ("0.1".into(), "0.1".into(), "null".into()));
+        assert_eq!(said(6.5, Some(0.0), Some(5.5)), Some("0 to 5.5".into()));
+        assert_eq!(
+            said(instant, Some(instant + TimeDelta::days(1)), None),
+            Some("at least 1970-01-02T00:00:00.001Z".into())
+        );
+        assert_eq!((whole(i128::from(u64::MAX)), whole(i128::MAX)), (u64::MAX.into(), Value::Null));
+    }
+}

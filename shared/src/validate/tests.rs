@@ -102,6 +102,38 @@ fn good() -> Everything {
 }
 
 #[test]
+fn a_path_has_the_names_of_the_payload() {
+    #[derive(serde::Deserialize, Validate)]
+    #[serde(rename_all = "camelCase")]
+    #[validate(crate = crate)]
+    struct Booking {
+        #[validate(range(min = 5))]
+        duration_minutes: u32,
+        #[serde(rename = "a/b~c")]
+        #[validate(email)]
+        renamed: String,
+        #[serde(flatten)]
+        #[validate(nested, custom = never)]
+        flattened: Inside,
+        #[validate(each(email))]
+        r#type: Option<Vec<String>>,
+    }
+    #[derive(serde::Deserialize, Validate)]
+    #[validate(crate = crate)]
+    struct Inside {
+        #[validate(length(min = 1))]
+        note: String,
+    }
+    fn never(_: &Inside) -> Result<(), &'static str> {
+        Err("something else")
+    }
+    let booking: Booking =
+        serde_json::from_str(r#"{"durationMinutes": 4, "a/b~c": "", "note": "", "type": ["a@b", ""]}"#).unwrap();
+    let paths: Vec<String> = booking.validate().unwrap_err().iter().map(|violation| violation.path.clone()).collect();
+    assert_eq!(paths, ["/durationMinutes", "/a~1b~0c", "/note", "", "/type/1"]);
+}
+
+#[test]
 fn what_is_right_passes() {
     assert_eq!(said(&good()), Vec::<String>::new());
 }

@@ -96,3 +96,76 @@ pub fn one_of_texts<T: Text + ?Sized>(checker: &mut Checker, value: &T, allowed:
         super::choice::violated(checker, allowed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::phi::Phi;
+
+    fn holds(rule: impl FnOnce(&mut Checker)) -> bool {
+        let mut checker = Checker::default();
+        rule(&mut checker);
+        checker.finish("Test").is_ok()
+    }
+
+    #[test]
+    fn addresses_are_those_of_the_html_standard() {
+        for good in ["ada@example.org", "a@b", "a.b+c@d-e.f", "o'neil@example.org", "a@[127.0.0.1]"] {
+            assert!(is_email(good), "{good}");
+        }
+        let long = format!("{}@example.org", "a".repeat(65));
+        for bad in ["", "@", "ada", "ada@", "@example.org", "a b@c", "a@b..c", "a@-b", "ä@example.org", "a@b\n", &long]
+        {
+            assert!(!is_email(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn urls_are_absolute() {
+        for good in ["https://example.org", "http://[::1]:80/?q#f", "mailto:ada@example.org", "urn:oid:2.16.840"] {
+            assert!(is_url(good), "{good}");
+        }
+        for bad in ["", "example.org", "/a/b", "https://", "http://a b", "https://example.org:99999"] {
+            assert!(!is_url(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_matches_anywhere_unless_it_is_anchored() {
+        let digits = Regex::new("[0-9]{2}").unwrap();
+        assert!(holds(|checker| pattern(checker, "ab12cd", &digits)));
+        let only_digits = Regex::new("^[0-9]{2}$").unwrap();
+        assert!(!holds(|checker| pattern(checker, "ab12cd", &only_digits)));
+        assert!(!holds(|checker| pattern(checker, "12\n", &only_digits)), "`$` is the end of the text");
+    }
+
+    #[test]
+    fn a_choice_is_compared_as_it_is_written() {
+        for (value, right) in [("video", true), ("Video", false), ("", false), ("video ", false)] {
+            assert_eq!(holds(|checker| one_of_texts(checker, value, &["phone", "video"])), right, "{value}");
+        }
+        assert!(holds(|checker| one_of_texts(checker, "", &[""])));
+    }
+
+    #[test]
+    fn rules_look_through_what_is_around_a_text() {
+        let wrapped = |text: &str| Some(Phi::new(Box::new(Cow::Owned::<str>(text.to_owned()))));
+        assert!(holds(|checker| email(checker, &wrapped("a@b"))));
+        assert!(!holds(|checker| email(checker, &wrapped("a"))));
+        assert!(!holds(|checker| url(checker, &Box::<str>::from("a"))));
+        assert!(holds(|checker| url(checker, &None::<Phi<String>>)));
+    }
+
+    #[test]
+    fn no_message_has_the_value() {
+        let mut checker = Checker::default();
+        let (value, none) = ("sentinel", Regex::new("^$").unwrap());
+        email(&mut checker, value);
+        url(&mut checker, value);
+        pattern(&mut checker, value, &none);
+        one_of_texts(&mut checker, value, &["phone"]);
+        let said = checker.finish("Test").unwrap_err();
+        assert_eq!(said.iter().count(), 4);
+        assert!(!format!("{said} {said:?}").contains(value), "{said}");
+    }
+}

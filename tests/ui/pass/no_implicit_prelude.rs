@@ -60,9 +60,22 @@ struct Opened {
 }
 
 #[derive(::core::fmt::Debug, ::core::clone::Clone, ::serde::Serialize, ::serde::Deserialize, ::shared::Validate)]
+#[validate(custom = not_empty)]
 struct Room {
-    #[validate(range(max = 40))]
+    #[validate(range(max = 40), one_of(0, 1, 2, 41))]
     beds: u8,
+    #[serde(default)]
+    #[validate(each(each(length(bytes, max = LONGEST), one_of("a", "b"), custom = not_reserved), length(equal = 1)))]
+    labels: ::std::vec::Vec<::std::vec::Vec<::std::string::String>>,
+    #[serde(default)]
+    #[validate(url)]
+    page: ::core::option::Option<::std::string::String>,
+}
+
+const LONGEST: usize = 5;
+
+fn not_empty(_: &Room) -> ::core::result::Result<(), &'static str> {
+    ::core::result::Result::Ok(())
 }
 
 fn not_reserved(text: &::std::string::String) -> ::core::result::Result<(), &'static str> {
@@ -106,6 +119,10 @@ async fn query(opened: Opened, _: ::shared::Db) -> Opened {
     opened
 }
 
+fn room(beds: u8) -> Room {
+    Room { beds, labels: ::std::vec::Vec::new(), page: ::core::option::Option::None }
+}
+
 #[::core::prelude::v1::test]
 fn what_is_generated_works() {
     use ::shared::event::{Event, EventSet, Publish};
@@ -120,7 +137,7 @@ fn what_is_generated_works() {
         r#type: true,
         floor_number: -5,
         r#fn: ::std::string::ToString::to_string("surgery"),
-        rooms: ::std::vec![Room { beds: 2 }],
+        rooms: ::std::vec![room(2)],
         contact: ::core::option::Option::None,
     };
     let draft = good.draft().expect("it is valid");
@@ -132,7 +149,7 @@ fn what_is_generated_works() {
     let bad = Opened {
         floor_number: 6,
         r#fn: ::std::string::ToString::to_string("reserved"),
-        rooms: ::std::vec![Room { beds: 2 }, Room { beds: 41 }],
+        rooms: ::std::vec![room(2), room(41)],
         ..good
     };
     let whole = <ClinicEvent as ::core::convert::From<Openings>>::from(::core::convert::From::from(bad));

@@ -4,6 +4,7 @@
 #![deny(clippy::all, clippy::pedantic, clippy::nursery, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![deny(clippy::indexing_slicing, clippy::empty_structs_with_brackets, clippy::absolute_paths)]
 
+use std::collections::BTreeMap;
 use std::future::ready;
 
 use shared::prelude::*;
@@ -11,6 +12,7 @@ use shared::prelude::*;
 /// A patient was registered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Event)]
 #[event(subject = "patient.{clinic_id}.registered", key = patient_id)]
+#[validate(custom = is_whole)]
 pub struct PatientRegistered {
     /// Where.
     pub clinic_id: u32,
@@ -31,6 +33,29 @@ pub struct PatientRegistered {
     /// Everything else.
     #[validate(nested, length(max = 3))]
     pub contacts: Vec<Contact>,
+    /// The day of birth.
+    #[validate(past, range(min = EARLIEST))]
+    pub born_on: NaiveDate,
+    /// What is known besides.
+    #[validate(each(length(bytes, max = LONGEST), one_of("red", "green"), custom = is_colour), length(equal = 2))]
+    pub colours: BTreeMap<String, String>,
+    /// How bad it is.
+    #[validate(each(each(one_of(-1, 0, 1), range(min = -1, max = HIGHEST))))]
+    pub scores: Option<Vec<Vec<i8>>>,
+    /// More about it.
+    #[validate(url)]
+    pub page: Option<String>,
+}
+
+const EARLIEST: NaiveDate = NaiveDate::MIN;
+const HIGHEST: i8 = 1;
+
+fn is_colour(colour: &String) -> Result<(), &'static str> {
+    if colour.is_empty() { Err("a colour") } else { Ok(()) }
+}
+
+const fn is_whole(event: &PatientRegistered) -> Result<(), &'static str> {
+    if event.clinic_id == 0 { Err("of a clinic") } else { Ok(()) }
 }
 
 const LONGEST: usize = 200;
