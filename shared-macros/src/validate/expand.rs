@@ -28,7 +28,7 @@ pub(crate) fn impl_of(target: &Ident, fields: &[ValidatedField], whole: &[Rule])
         let ident = &field.ident;
         field_rules(field, &generated!(&self.#ident))
     });
-    let whole = calls(whole, &generated!(Self), &generated!(self));
+    let whole = calls(whole, target, &generated!(self));
     generated! {
         #[automatically_derived]
         impl __shared::Validate for #target {
@@ -88,11 +88,11 @@ fn call(rule: &Rule, ty: &impl ToTokens, value: &TokenStream) -> TokenStream {
         }
         // a function pointer, because its type is what the message about another signature quotes
         Rule::Custom(path) => {
-            let signature = generated!(__shared::CustomRule<#ty>);
-            let signature = respanned(signature, path.span());
+            let rule = rule_of("CustomRule<_>", "custom");
+            let signature = respanned(generated!(__shared::Custom<_>), path.span());
             generated! {
                 let __rule: #signature = #path;
-                __shared::custom(__c, #value, __rule);
+                #rule(#value, __c, __rule);
             }
         }
         Rule::Pattern(pattern) => {

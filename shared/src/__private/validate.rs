@@ -4,7 +4,6 @@
 pub use regex::Regex;
 use serde_json::Value;
 
-pub use crate::validate::rules::custom;
 pub use crate::validate::{Allowed, FieldRules, Limit, NestedRules, Rule, Unit};
 use crate::validate::{Checker, Items, Length, Limiting, Moment, Nested, Ranged, Text, Whole, rules, whole};
 
@@ -32,7 +31,45 @@ pub const fn check_order(ordered: bool, message: &'static str) {
 }
 
 /// The function of a rule `custom`.
-pub type CustomRule<T> = fn(&T) -> Result<(), &'static str>;
+pub type Custom<Argument> = fn(&Argument) -> Result<(), &'static str>;
+
+/// The rule `custom`: what a function may take that checks a field. For a `String` that is `&str` as well.
+#[diagnostic::on_unimplemented(
+    message = "the function of `#[validate(custom)]` takes `&{Argument}`, but it is given `&{Self}`",
+    label = "is not what the function takes",
+    note = "it may take `&str` for a `String`, `&[T]` for a `Vec<T>` and `&T` for a `Box<T>`; it does not look through `Option` and `Phi`"
+)]
+pub trait CustomRule<Argument: ?Sized> {
+    fn custom(&self, checker: &mut Checker, rule: Custom<Argument>);
+}
+
+macro_rules! custom_rules {
+    ($(<$($t:ident)?> $argument:ty, $field:ty;)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl$(<$t>)? CustomRule<$argument> for $field {
+            #[inline]
+            fn custom(&self, checker: &mut Checker, rule: Custom<$argument>) {
+                rules::custom::<$argument>(checker, self, rule);
+            }
+        }
+    )*};
+}
+
+/// Nothing is of this type. With its impl, no type has a single argument that the compiler would then take for granted
+/// instead of asking this trait.
+pub struct Nobody(pub [()]);
+
+#[diagnostic::do_not_recommend]
+impl<T> CustomRule<Nobody> for T {
+    fn custom(&self, _: &mut Checker, _: Custom<Nobody>) {}
+}
+
+custom_rules! {
+    <T> T, T;
+    <> str, String;
+    <T> [T], Vec<T>;
+    <T> T, Box<T>;
+}
 
 /// How many there may be, for the rule `length`.
 #[derive(Debug, Clone, Copy)]

@@ -50,7 +50,7 @@ pub struct PatientRegistered {
 const EARLIEST: NaiveDate = NaiveDate::MIN;
 const HIGHEST: i8 = 1;
 
-fn is_colour(colour: &String) -> Result<(), &'static str> {
+const fn is_colour(colour: &str) -> Result<(), &'static str> {
     if colour.is_empty() { Err("a colour") } else { Ok(()) }
 }
 
