@@ -47,7 +47,7 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
         }
         #[automatically_derived]
         impl __shared::Publish for #ident {
-            const EVENTS: __shared::Events = &[<Self as __shared::Event>::INFO];
+            const PUBLISHES: __shared::Events = &[<Self as __shared::Event>::INFO];
             fn draft(&self) -> __shared::Result<__shared::Draft> { __shared::draft_event(self) }
         }
         #handled
@@ -143,7 +143,6 @@ fn handled(ident: &Ident) -> TokenStream {
         &generated!(__shared::Handled),
         generated!(
             type This = Self;
-            type Gate = __shared::Open;
         ),
     )
 }
@@ -204,7 +203,7 @@ fn domain(krate: &Path, model: &DomainModel) -> TokenStream {
         }
         #[automatically_derived]
         impl __shared::Publish for #ident {
-            const EVENTS: __shared::Events = <Self as __shared::EventSet>::EVENTS;
+            const PUBLISHES: __shared::Events = <Self as __shared::EventSet>::EVENTS;
             fn draft(&self) -> __shared::Result<__shared::Draft> {
                 match self { #(Self::#variants(__event) => #events::draft(__event),)* }
             }

@@ -39,7 +39,6 @@ fn base(item: &DeriveInput) -> TokenStream {
         }
         #handled {
             type This = Self;
-            type Gate = __shared::Open;
         }
     }
 }

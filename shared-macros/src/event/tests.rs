@@ -91,7 +91,7 @@ fn an_event_is_constants_and_calls() {
             }
             #[automatically_derived]
             impl __shared::Publish for ClinicOpened {
-                const EVENTS: __shared::Events = &[<Self as __shared::Event>::INFO];
+                const PUBLISHES: __shared::Events = &[<Self as __shared::Event>::INFO];
                 fn draft(&self) -> __shared::Result<__shared::Draft> {
                     __shared::draft_event(self)
                 }
@@ -99,7 +99,6 @@ fn an_event_is_constants_and_calls() {
             #[automatically_derived]
             impl __shared::Handled for ClinicOpened {
                 type This = Self;
-                type Gate = __shared::Open;
             }
         };
     };

@@ -43,7 +43,8 @@ pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
 /// The gate of the event, see `shared::__private::Open`: with a short name, unless that could not be spanned over the
 /// whole of the event's type.
 fn gate(event: &Type) -> (Option<TokenStream>, TokenStream) {
-    let gate = projected(event, &generated!(__shared::Handled), "Gate");
+    let this = judged(event, &generated!(__shared::Handled));
+    let gate = projected(&this, &generated!(__shared::Gated), "Gate");
     let mut tokens = event.to_token_stream().into_iter();
     match (tokens.next(), tokens.next()) {
         (Some(only), None) => {
@@ -69,7 +70,8 @@ pub(crate) fn declaration(target: &Target) -> TokenStream {
 /// The check that the pattern and the event fit, run while the program is compiled.
 fn proof(krate: &Path, model: &Model) -> TokenStream {
     let pattern = &model.pattern;
-    let set = projected(&model.event, &generated!(#krate::__private::Handled), "SET");
+    let this = judged(&model.event, &generated!(#krate::__private::Handled));
+    let set = projected(&this, &generated!(#krate::__private::Gated), "SET");
     let on_unknown = on_unknown(&generated!(#krate::__private), model);
     let check = generated!(#krate::__private::check_subscription);
     checked(check, &generated!(#pattern, #set, #on_unknown), pattern.span())
@@ -183,7 +185,7 @@ fn call(model: &Model, event: &TokenStream, gate: &TokenStream) -> TokenStream {
 /// The events that the handler may return.
 fn publishes(model: &Model, gate: &TokenStream) -> Option<TokenStream> {
     let Output::Type(ty) = &model.output else { return None };
-    let returned = generated!(<#ty as __shared::Returned<#gate>>::EVENTS);
+    let returned = generated!(<#ty as __shared::Returned<#gate>>::PUBLISHES);
     Some(generated!(const PUBLISHES: __shared::Events = #returned;))
 }
 

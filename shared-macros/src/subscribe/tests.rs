@@ -31,7 +31,7 @@ fn a_subscriber_is_a_type_beside_the_function() {
         #[allow(deprecated, unused_qualifications)]
         const _: () = {
             use ::shared::__private as __shared;
-            type __Gate = <AppointmentEvent as __shared::Handled>::Gate;
+            type __Gate = <<AppointmentEvent as __shared::Handled>::This as __shared::Gated>::Gate;
             #[automatically_derived]
             impl __shared::Subscribe for remind {
                 type Event = <AppointmentEvent as __shared::Handled>::This;
@@ -41,7 +41,7 @@ fn a_subscriber_is_a_type_beside_the_function() {
                     .retry(__shared::retry(3u32, 1000u64, 120000u64))
                     .skip_unknown()
                     .declared_at(::core::file!(), ::core::line!());
-                const PUBLISHES: __shared::Events = <Result<()> as __shared::Returned<__Gate>>::EVENTS;
+                const PUBLISHES: __shared::Events = <Result<()> as __shared::Returned<__Gate>>::PUBLISHES;
                 fn check(__states: &__shared::States) -> __shared::Result<()> {
                     <&Metadata as __shared::Extractor<'_, __Gate>>::check(__states)?;
                     <State<Mailer> as __shared::Extractor<'_, __Gate>>::check(__states)?;
@@ -70,7 +70,7 @@ fn a_subscriber_is_a_type_beside_the_function() {
         #[allow(unused_qualifications)]
         const _: () = ::shared::__private::check_subscription(
             "appointment.*",
-            <AppointmentEvent as ::shared::__private::Handled>::SET,
+            <<AppointmentEvent as ::shared::__private::Handled>::This as ::shared::__private::Gated>::SET,
             ::shared::__private::OnUnknown::Skip
         );
     };

@@ -21,7 +21,7 @@ pub use self::schema::*;
 pub use self::subscribe::*;
 pub use self::validate::*;
 pub use crate::error::Result;
-pub use crate::event::{Codec, Draft, Event, EventInfo, EventSet, Publish, decodes, draft_event};
+pub use crate::event::{Codec, Draft, Event, EventInfo, EventSet, Handled, Publish, decodes, draft_event};
 pub use crate::service::{Call, OnUnknown, Outcome, States, Subscribe, SubscriberSpec};
 /// What a set of events is written as in generated code.
 pub type Events = &'static [&'static EventInfo];

@@ -10,19 +10,16 @@ use crate::event::{Draft, EventInfo, EventSet};
 use crate::service::{BoxFuture, FromDelivery, Outcome, Parts, Retry, States, SubscriberSpec, transaction};
 use crate::validate::{Checker, Validate};
 
-/// The first argument of a subscriber. Implemented beside `EventSet` by the derive, not by way of it: then a type
-/// that is none is reported with the text of this trait.
-#[diagnostic::on_unimplemented(
-    message = "a subscriber takes exactly one event, first, but `{Self}` is not an event",
-    label = "is not an event",
-    note = "take a type with `#[derive(Event)]`: one event, or the enum of a domain"
-)]
-pub trait Handled {
-    /// The type itself. Of a type that is no event this is nothing at all, and the compiler has no more to say.
-    type This: EventSet;
+/// What is known of the event of a subscriber. See [`Handled::This`] for a type that is none.
+pub trait Gated {
     /// [`Open`], for every event.
     type Gate;
-    const SET: Set = Set::of::<Self::This>();
+    const SET: Set;
+}
+
+impl<S: EventSet> Gated for S {
+    type Gate = Open;
+    const SET: Set = Set::of::<S>();
 }
 
 /// The gate behind which the other arguments and the returned type are judged. Of a subscriber whose event is none
@@ -115,7 +112,7 @@ impl<T> Mutable<Closed> for T {
     note = "expected `()`, an event, `Option` or `Vec` of events, or a `Result` of these whose error converts into `shared::Error`"
 )]
 pub trait Returned<Gate> {
-    const EVENTS: &'static [&'static EventInfo] = &[];
+    const PUBLISHES: &'static [&'static EventInfo] = &[];
 
     /// # Errors
     /// See [`Outcome::into_drafts`].
@@ -124,7 +121,7 @@ pub trait Returned<Gate> {
 
 #[diagnostic::do_not_recommend]
 impl<T: Outcome> Returned<Open> for T {
-    const EVENTS: &'static [&'static EventInfo] = T::EVENTS;
+    const PUBLISHES: &'static [&'static EventInfo] = T::PUBLISHES;
 
     fn into_drafts(self) -> Result<Vec<Draft>> {
         Outcome::into_drafts(self)

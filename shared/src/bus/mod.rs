@@ -188,13 +188,14 @@ impl Bus {
         self.publish_draft(event.draft()?).await
     }
 
-    /// Publishes an event that has no Rust type, checked at run time.
+    /// Publishes an event that has no Rust type, checked at run time. For one with an ordering key or a version,
+    /// publish a [`Draft::raw`].
     ///
     /// # Errors
     /// [`Error::Usage`]: the subject is none (say, it has a wildcard), or the event is too large. Otherwise
     /// see [`publish`](Self::publish).
     pub async fn publish_raw(&self, subject: &str, event_type: &str, data: &serde_json::Value) -> Result<Receipt> {
-        self.publish_draft(crate::event::raw_draft(subject, event_type, data)).await
+        self.publish_draft(Draft::raw(subject, event_type, data)).await
     }
 
     async fn publish_draft(&self, draft: Draft) -> Result<Receipt> {

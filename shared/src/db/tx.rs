@@ -261,7 +261,7 @@ impl Tx {
     /// [`Error::Usage`]: the subject is none, or the event is too large.
     #[allow(clippy::unused_async)] // see `publish`
     pub async fn publish_raw(&self, subject: &str, event_type: &str, data: &serde_json::Value) -> Result<uuid::Uuid> {
-        self.publish_draft(crate::event::raw_draft(subject, event_type, data))
+        self.publish_draft(crate::event::Draft::raw(subject, event_type, data))
     }
 
     /// Runs something after the commit, if it comes. It must be quick and cannot fail; for work that must not

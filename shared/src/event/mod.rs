@@ -1,9 +1,113 @@
 //! What happened: event types, sets of them, and how they travel.
+//!
+//! # Without macros
+//!
+//! All that `#[derive(Event)]` does can be done by hand. An event is [`Validate`], [`Event`] and [`Publish`]; the enum of
+//! a domain is [`Validate`], [`EventSet`] and [`Publish`]. [`Handled`] lets `#[subscribe]` take them. (A subscriber by
+//! hand: [`Subscribe`](crate::service::Subscribe).)
+//!
+//! ```
+//! use shared::event::{Codec, Draft, EventInfo, EventSet, Handled, Publish, decode_event, draft_event, unknown_type};
+//! use shared::prelude::*;
+//! use shared::validate::{Checker, rules};
+//!
+//! #[derive(Debug, Serialize, Deserialize)]
+//! struct BedFreed {
+//!     ward_id: u32,
+//!     beds: u32,
+//! }
+//!
+//! impl Validate for BedFreed {
+//!     const NAME: &'static str = "BedFreed";
+//!     const FIELDS: &'static [&'static str] = &["ward_id", "beds"];
+//!
+//!     fn check(&self, checker: &mut Checker) {
+//!         checker.field("beds", |checker| rules::range(checker, &self.beds, Some(1), None));
+//!     }
+//! }
+//!
+//! impl Event for BedFreed {
+//!     const INFO: &'static EventInfo =
+//!         &EventInfo::new("BedFreed", "ward.bed.freed", "ward.{ward_id}.bed.freed").with_fields(Self::FIELDS);
+//!     const CODEC: Codec<Self> = Codec::JSON;
+//!
+//!     fn subject(&self) -> std::borrow::Cow<'static, str> {
+//!         format!("ward.{}.bed.freed", self.ward_id).into()
+//!     }
+//!
+//!     fn key(&self) -> Option<String> {
+//!         Some(self.ward_id.to_string())
+//!     }
+//! }
+//!
+//! impl Publish for BedFreed {
+//!     const PUBLISHES: &'static [&'static EventInfo] = &[Self::INFO];
+//!
+//!     fn draft(&self) -> Result<Draft> {
+//!         draft_event(self)
+//!     }
+//! }
+//!
+//! #[derive(Debug)]
+//! enum WardEvent {
+//!     Freed(BedFreed),
+//! }
+//!
+//! impl Validate for WardEvent {
+//!     const NAME: &'static str = "WardEvent";
+//!
+//!     fn check(&self, checker: &mut Checker) {
+//!         match self {
+//!             Self::Freed(event) => event.check(checker),
+//!         }
+//!     }
+//! }
+//!
+//! impl EventSet for WardEvent {
+//!     const EVENTS: &'static [&'static EventInfo] = &[BedFreed::INFO];
+//!     const SUBJECTS: &'static [&'static str] = &[BedFreed::SUBJECT];
+//!     const DOMAIN: Option<&'static str> = Some("ward");
+//!     const UNIVERSE: &'static [&'static EventInfo] = Self::EVENTS;
+//!
+//!     fn decode_as(event_type: &str, version: Option<u32>, payload: &[u8]) -> Result<Self> {
+//!         match event_type {
+//!             BedFreed::TYPE => decode_event(version, payload).map(Self::Freed),
+//!             _ => Err(unknown_type().into()),
+//!         }
+//!     }
+//! }
+//!
+//! impl Publish for WardEvent {
+//!     const PUBLISHES: &'static [&'static EventInfo] = Self::EVENTS;
+//!
+//!     fn draft(&self) -> Result<Draft> {
+//!         match self {
+//!             Self::Freed(event) => event.draft(),
+//!         }
+//!     }
+//! }
+//!
+//! impl Handled for WardEvent {
+//!     type This = Self;
+//! }
+//!
+//! #[subscribe("ward.>")]
+//! async fn watch(event: WardEvent) {
+//!     println!("{event:?}");
+//! }
+//!
+//! let draft = WardEvent::Freed(BedFreed { ward_id: 7, beds: 2 }).draft()?;
+//! assert_eq!((&*draft.subject, draft.key.as_deref()), ("ward.7.bed.freed", Some("7")));
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! An event without any type of its own is a [`Draft::raw`] when it is published, and a [`RawEvent`] when it comes in.
 
 mod decode;
 pub mod envelope;
 mod headers;
 mod metadata;
+mod raw;
 mod schema;
 pub mod subject;
 
@@ -15,13 +119,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::decode::{MAX_DEPTH, decode_event, unknown_type};
-pub(crate) use self::decode::{decode_json, decode_older, decode_raw};
+pub(crate) use self::decode::{decode_json, decode_older};
 pub(crate) use self::envelope::ordering_key;
 #[cfg(feature = "nats")]
 pub(crate) use self::envelope::percent_decode;
 pub use self::envelope::{Delivered, Incoming, MAX_HEADERS_BYTES, Outgoing, Shape, Shapes, parse};
 pub use self::headers::Headers;
 pub use self::metadata::Metadata;
+pub use self::raw::RawEvent;
 pub use self::schema::{EventSchema, FieldSchema, FieldType};
 use self::subject::TokenForm;
 use crate::error::{Error, Result};
@@ -265,15 +370,29 @@ pub fn decodes<E: Event>(version: Option<u32>, payload: &[u8]) -> Result<()> {
     decode_event::<E>(version, payload).map(drop)
 }
 
+/// What a subscriber of `#[subscribe]` may take, first. The derive implements it; for an event or a domain's enum that is
+/// written by hand it is one line, `impl Handled for … { type This = Self; }`.
+///
+/// It does not follow from [`EventSet`], so that of a type which is no event the compiler has one thing to say.
+#[diagnostic::on_unimplemented(
+    message = "a subscriber takes exactly one event, first, but `{Self}` is not an event",
+    label = "is not an event",
+    note = "take a type with `#[derive(Event)]`: one event, or the enum of a domain"
+)]
+pub trait Handled {
+    /// The type itself.
+    type This: EventSet;
+}
+
 /// Something that can be published: an event, a domain's enum, or a reference to one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be published: it is not an event",
     label = "is not an event",
-    note = "derive `Event` for it; for an event without a type there is `publish_raw`"
+    note = "derive `Event` for it; for an event without a type there is `Draft::raw`"
 )]
 pub trait Publish {
     /// The event types that it may be.
-    const EVENTS: &'static [&'static EventInfo] = &[];
+    const PUBLISHES: &'static [&'static EventInfo] = &[];
 
     /// Validates and encodes it.
     ///
@@ -283,7 +402,7 @@ pub trait Publish {
 }
 
 impl<P: Publish + ?Sized> Publish for &P {
-    const EVENTS: &'static [&'static EventInfo] = P::EVENTS;
+    const PUBLISHES: &'static [&'static EventInfo] = P::PUBLISHES;
 
     fn draft(&self) -> Result<Draft> {
         (**self).draft()
@@ -332,15 +451,4 @@ pub fn draft_event<E: Event>(event: &E) -> Result<Draft> {
         key: event.key(),
         payload: payload.into(),
     })
-}
-
-/// The draft of an event without a type: the payload is what it is.
-pub(crate) fn raw_draft(subject: &str, event_type: &str, data: &serde_json::Value) -> Draft {
-    Draft {
-        subject: Cow::Owned(subject.to_owned()),
-        event_type: Cow::Owned(event_type.to_owned()),
-        version: 1,
-        key: None,
-        payload: data.to_string().into(),
-    }
 }

@@ -6,6 +6,7 @@ mod cli;
 mod dispatch;
 mod extract;
 mod handle;
+mod raw;
 mod relay;
 mod running;
 mod shutdown;
@@ -17,11 +18,12 @@ pub use self::extract::{Call, FromDelivery, Parts, State, States, transaction};
 pub(crate) use self::running::start_on;
 pub use self::running::{Running, start};
 pub use self::shutdown::signalled;
-pub use self::subscriber::{BoxFuture, OnUnknown, Outcome, RawEvent, Retry, Subscribe, Subscriber, SubscriberSpec};
+pub use self::subscriber::{BoxFuture, OnUnknown, Outcome, Retry, Subscribe, Subscriber, SubscriberSpec};
 use crate::config::Config;
 use crate::db::Tx;
 use crate::entity::EntityDef;
 use crate::error::Result;
+pub use crate::event::RawEvent;
 use crate::event::{EventInfo, Metadata, Shape, Shapes};
 use crate::schema::Contract;
 use crate::time::Clock;
@@ -105,30 +107,30 @@ impl Service {
         self
     }
 
-    /// Reacts to events that have no Rust type. The closure gets the event, the open transaction and the
-    /// metadata; everything else is as with `#[subscribe]`.
+    /// Reacts to events that have no Rust type, with a closure that gets the event, the open transaction and the
+    /// metadata. What it returns is as with `#[subscribe]`; for options and other arguments, let a function of
+    /// `#[subscribe]` take the [`RawEvent`].
     ///
     /// ```
+    /// use shared::event::{Draft, RawEvent};
     /// use shared::prelude::*;
-    /// use shared::service::RawEvent;
     ///
-    /// async fn count(event: RawEvent, tx: &mut Tx, _meta: &Metadata) -> shared::Result<()> {
-    ///     tx.publish_raw("audit.seen", "audit.seen", &serde_json::json!({ "type": event.event_type })).await?;
-    ///     Ok(())
+    /// async fn count(event: RawEvent, _tx: &mut Tx, _meta: &Metadata) -> shared::Result<Draft> {
+    ///     let data = serde_json::json!({ "type": event.event_type });
+    ///     Ok(Draft::raw("audit.seen", "audit.seen", &data))
     /// }
     ///
     /// let service = Service::new("audit").subscribe_raw("count", "vitals.>", |event, tx, meta| Box::pin(count(event, tx, meta)));
     /// # drop(service);
     /// ```
     #[must_use]
-    pub fn subscribe_raw<F>(mut self, name: &'static str, pattern: &'static str, handler: F) -> Self
+    #[track_caller]
+    pub fn subscribe_raw<F, O>(mut self, name: &'static str, pattern: &'static str, handler: F) -> Self
     where
-        F: for<'a> Fn(RawEvent, &'a mut Tx, &'a Metadata) -> BoxFuture<'a, Result<()>> + Send + Sync + 'static,
+        F: for<'a> Fn(RawEvent, &'a mut Tx, &'a Metadata) -> BoxFuture<'a, Result<O>> + Send + Sync + 'static,
+        O: Outcome + 'static,
     {
-        match Subscriber::raw(name, pattern, handler) {
-            Ok(subscriber) => self.subscribers.push(subscriber),
-            Err(error) => self.mistakes.push(error.to_string()),
-        }
+        self.subscribers.push(Subscriber::raw(name, pattern, handler));
         self
     }
 

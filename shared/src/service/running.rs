@@ -13,11 +13,13 @@ use super::Service;
 use super::dispatch::{self, Stopping};
 use super::handle::{Subscription, Verdict};
 use super::relay;
+use super::subscriber::Subscriber;
 use crate::bus::{Bus, Position, Route, subscription::Probe};
 use crate::config::Config;
 use crate::db::{Db, DbOptions};
 use crate::entity::EntityDef;
 use crate::error::{Error, Result};
+use crate::event::subject::pattern_defect;
 
 /// How long the relay and the connections may take to end, after the handlers.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -160,6 +162,7 @@ pub(crate) fn check(services: &[Service]) -> Result<()> {
                     "give one of them another name: `#[subscribe(\"…\", name = \"…\")]`",
                 ));
             }
+            check_pattern(subscriber, &durable, &place)?;
             (subscriber.check)(&service.states)?;
             for event in subscriber.events {
                 for (map, key, what) in
@@ -182,6 +185,20 @@ pub(crate) fn check(services: &[Service]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Checks what `#[subscribe]` has proven, for subscribers that were made without it.
+fn check_pattern(subscriber: &Subscriber, durable: &str, place: &str) -> Result<()> {
+    let pattern = subscriber.spec().pattern;
+    let defect = match pattern_defect(pattern) {
+        Some(defect) => format!("`{pattern}` ({place}) is no subject pattern: {defect}"),
+        None if subscriber.domains().is_empty() => {
+            format!("`{pattern}` ({place}) names no domain, and neither does its event, which has no type")
+        }
+        None => return Ok(()),
+    };
+    let help = "subscribe to a pattern that starts with a domain, such as `appointment.*`";
+    Err(Error::config(format!("subscription `{durable}`"), defect, help))
 }
 
 impl Running {

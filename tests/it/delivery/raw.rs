@@ -3,16 +3,19 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
+use shared::event::{Draft, RawEvent};
 use shared::prelude::*;
-use shared::service::RawEvent;
 
-use crate::surroundings::{Foreign, Surroundings, cases, letters, no_letters, settle};
+use crate::surroundings::{Foreign, Surroundings, cases, commit, letters, no_letters, settle};
 
 cases! {
     everywhere: [
         events_without_a_type_arrive_as_json,
         what_is_not_json_is_parked,
         a_raw_handler_is_retried_and_publishes_in_its_transaction,
+        raw_events_have_keys_and_versions,
+        a_subscriber_of_the_macro_takes_raw_events,
+        a_pattern_without_a_domain_is_refused_at_the_start,
     ],
     lasting: [],
     on_nats: [],
@@ -97,4 +100,68 @@ async fn a_raw_handler_is_retried_and_publishes_in_its_transaction(place: Surrou
     assert_eq!(cause, Some(caused_by.to_string()));
     no_letters(running.db()).await;
     running.shutdown().await.expect("it ends in time");
+}
+
+async fn raw_events_have_keys_and_versions(place: Surroundings) {
+    let seen = Seen::default();
+    let running = place.start([watching("vitals.>", &seen)]).await;
+    let pulse =
+        |number: u32| Draft::raw("vitals.pulse", "pulse.measured", &json!(number)).with_key("ward ä").with_version(3);
+    running.bus().publish(pulse(0)).await.expect("the bus takes it");
+    commit(running.db(), (1..20).map(pulse)).await;
+    settle(&running).await;
+    let seen = seen.lock().unwrap().clone();
+    let numbers: Vec<_> = seen.iter().map(|(_, data, _)| data.as_u64()).collect();
+    assert_eq!(numbers, (0..20).map(Some).collect::<Vec<_>>());
+    for (_, _, meta) in seen {
+        assert_eq!((meta.key.as_deref(), meta.version), (Some("ward ä"), Some(3)));
+    }
+    running.shutdown().await.expect("it ends in time");
+}
+
+/// With options and other arguments, without a transaction, and returning an event.
+#[subscribe("vitals.>", concurrency = 2, retry(max = 2, backoff = "1ms..2ms"), name = "relay-raw")]
+async fn relay(event: RawEvent, meta: &Metadata, State(seen): State<Seen>) -> Result<Option<Draft>> {
+    if event.data == json!("bad") {
+        return Err(Error::other("it is bad"));
+    }
+    assert_eq!(event.version, meta.version);
+    let again = Draft::raw("alarm.raised", &event.event_type, &event.data);
+    seen.lock().unwrap().push((event.event_type, event.data, meta.clone()));
+    Ok(Some(again))
+}
+
+async fn a_subscriber_of_the_macro_takes_raw_events(place: Surroundings) {
+    let (seen, raised) = (Seen::default(), Seen::default());
+    let service = watching("alarm.*", &raised).subscribe(subscribers![relay]).state(Arc::clone(&seen));
+    let running = place.start([service]).await;
+    let events = ["good", "bad"].map(|data| Draft::raw("vitals.pulse", data, &json!(data)));
+    commit(running.db(), events).await;
+    settle(&running).await;
+    let types =
+        |seen: &Seen| seen.lock().unwrap().iter().map(|(event_type, ..)| event_type.clone()).collect::<Vec<_>>();
+    assert_eq!((types(&seen), types(&raised)), (vec!["good".to_owned()], vec!["good".to_owned()]));
+    let letters = letters(running.db()).await;
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert_eq!(letters[0].attempts, 2);
+    running.shutdown().await.expect("it ends in time");
+}
+
+#[subscribe(">")]
+async fn everything(_event: RawEvent) {}
+
+async fn a_pattern_without_a_domain_is_refused_at_the_start(place: Surroundings) {
+    let refused = [
+        (Service::new("raw").subscribe(subscribers![everything]), "names no domain"),
+        (watching("*.pulse", &Seen::default()), "names no domain"),
+        (watching("vitals..*", &Seen::default()), "is no subject pattern: it has an empty token"),
+    ];
+    for (service, reason) in refused {
+        let error = shared::start(&place.config, [service]).await.expect_err("it does not start").to_string();
+        assert!(error.contains(reason) && error.contains("raw.rs:"), "{error}");
+        assert!(
+            error.ends_with("help: subscribe to a pattern that starts with a domain, such as `appointment.*`"),
+            "{error}"
+        );
+    }
 }

@@ -1,6 +1,8 @@
 //! What an event is outside of any service: reading, versions, and what happens to bad input.
 
 mod bad_input;
+#[cfg(feature = "sqlite")]
+mod twin;
 mod unknown_fields;
 mod versions;
 mod vocabulary;

@@ -75,7 +75,7 @@ impl Tracker {
             let steps = self.path.borrow();
             for step in steps.iter().copied().chain(field.map(Step::Field)) {
                 let _infallible = match step {
-                    Step::Field(name) => write!(path, "/{name}"),
+                    Step::Field(name) => write!(path, "/{}", name.replace('~', "~0").replace('/', "~1")),
                     Step::Item(index) => write!(path, "/{index}"),
                     Step::Key => write!(path, "/*"),
                 };

@@ -1,6 +1,6 @@
 //! One look over a payload for what serde does not mind: depth, repeated keys, and the character NUL.
 
-use std::borrow::Cow;
+use memchr::memchr2;
 
 use super::MAX_DEPTH;
 
@@ -11,7 +11,7 @@ pub(super) enum Look {
     Plain,
     /// Nested deeper than [`MAX_DEPTH`].
     TooDeep,
-    /// Somewhere an object has a key twice, or a text has a NUL; perhaps where nobody reads it.
+    /// Somewhere an object may have a key twice, or a text has a NUL; perhaps where nobody reads it.
     Suspicious,
 }
 
@@ -56,17 +56,18 @@ impl Count {
 struct Scan<'a> {
     text: &'a str,
     at: usize,
-    /// The keys of all open objects; none when nobody asked for them.
-    keys: Vec<Cow<'a, str>>,
-    with_keys: bool,
-    /// For each open bracket, how many keys there were before it.
-    open: Vec<usize>,
+    /// The keys of all open objects, when somebody asked for them.
+    keys: Option<Vec<&'a str>>,
+    /// How many keys there were before each open bracket.
+    before: [usize; MAX_DEPTH],
+    depth: usize,
     suspicious: bool,
 }
 
 impl<'a> Scan<'a> {
-    fn new(text: &'a str, with_keys: bool) -> Self {
-        Self { text, at: 0, keys: Vec::new(), with_keys, open: Vec::new(), suspicious: false }
+    fn new(text: &'a str, keys: bool) -> Self {
+        let keys = keys.then(|| Vec::with_capacity(16));
+        Self { text, at: 0, keys, before: [0; MAX_DEPTH], depth: 0, suspicious: false }
     }
 
     fn run(mut self) -> Look {
@@ -76,10 +77,9 @@ impl<'a> Scan<'a> {
             match byte {
                 b'"' => self.string(),
                 b'{' | b'[' => {
-                    self.open.push(self.keys.len());
-                    if self.open.len() > MAX_DEPTH {
-                        return Look::TooDeep;
-                    }
+                    let Some(before) = self.before.get_mut(self.depth) else { return Look::TooDeep };
+                    *before = self.keys.as_ref().map_or(0, Vec::len);
+                    self.depth += 1;
                 }
                 b'}' | b']' => self.close(),
                 _ => {}
@@ -94,7 +94,7 @@ impl<'a> Scan<'a> {
         let mut escapes = false;
         loop {
             let rest = bytes.get(self.at..).unwrap_or_default();
-            let Some(length) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) else {
+            let Some(length) = memchr2(b'"', b'\\', rest) else {
                 self.at = bytes.len();
                 return;
             };
@@ -106,39 +106,44 @@ impl<'a> Scan<'a> {
             self.suspicious |= rest.get(length + 1..).is_some_and(|escape| escape.starts_with(b"u0000"));
             self.at += 1;
         }
-        if self.with_keys && self.is_key() {
-            let key = self.text.get(start..self.at - 1).unwrap_or_default();
-            self.keys.push(if escapes { unescaped(key) } else { Cow::Borrowed(key) });
+        let is_key = followed_by_colon(bytes.get(self.at..).unwrap_or_default());
+        if let Some(keys) = self.keys.as_mut()
+            && is_key
+        {
+            keys.push(self.text.get(start..self.at - 1).unwrap_or_default());
+            // `a` may be written as `\u0061` too
+            self.suspicious |= escapes;
         }
-    }
-
-    /// Whether a colon follows.
-    fn is_key(&self) -> bool {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
     }
 
     fn close(&mut self) {
-        let Some(start) = self.open.pop() else { return };
-        if let Some(keys) = self.keys.get_mut(start..) {
-            self.suspicious |= repeats(keys);
+        self.depth = self.depth.saturating_sub(1);
+        let Some(keys) = &mut self.keys else { return };
+        let start = self.before.get(self.depth).copied().unwrap_or_default();
+        if let Some(own) = keys.get_mut(start..) {
+            self.suspicious |= repeats(own);
         }
-        self.keys.truncate(start);
+        keys.truncate(start);
     }
 }
 
-/// What a key with escapes is without them. `a` may be written as `\u0061`, too.
-fn unescaped(key: &str) -> Cow<'_, str> {
-    serde_json::from_str::<String>(&format!("\"{key}\"")).map_or(Cow::Borrowed(key), Cow::Owned)
+fn followed_by_colon(rest: &[u8]) -> bool {
+    rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
 }
 
 /// Whether two are the same. What is long is sorted first, so that nobody can make this slow.
-fn repeats(keys: &mut [Cow<'_, str>]) -> bool {
-    if keys.len() <= 16 {
-        return keys.iter().enumerate().any(|(index, key)| keys.iter().take(index).any(|other| other == key));
+fn repeats(mut keys: &mut [&str]) -> bool {
+    if keys.len() > 16 {
+        keys.sort_unstable();
+        return keys.windows(2).any(|pair| matches!(pair, [a, b] if a == b));
     }
-    keys.sort_unstable();
-    keys.windows(2).any(|pair| matches!(pair, [a, b] if a == b))
+    while let [first, rest @ ..] = keys {
+        if rest.contains(first) {
+            return true;
+        }
+        keys = rest;
+    }
+    false
 }
 
 #[cfg(test)]
