@@ -247,8 +247,10 @@ mod by_hand {
     }
 }
 
+type Sealed = (String, Option<String>, Vec<(String, String)>, Vec<u8>);
+
 /// What travels: all of it but ids and times.
-fn sealed(event: &impl Publish) -> (String, Option<String>, Vec<(String, String)>, Vec<u8>) {
+fn sealed(event: &impl Publish) -> Sealed {
     let sealed = |draft: Draft| {
         let shape = shared::event::Shape::default();
         draft.seal(&Context::new().correlation("c"), "ward", shape, 1_000).expect("it can be published")
@@ -354,7 +356,8 @@ async fn the_same_is_missed_at_the_start() {
     let mut said = Vec::new();
     for subscriber in [Subscriber::of::<derived::watch>(), Subscriber::of::<by_hand::Watch>()] {
         let started = TestService::start([Service::new("wards").subscribe([subscriber])]).await;
-        said.push(started.err().expect("it has no state").to_string());
+        let Err(error) = started else { panic!("it starts without its state") };
+        said.push(error.to_string());
     }
     assert_eq!(said[0], said[1]);
 }
