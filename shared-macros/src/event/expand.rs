@@ -25,6 +25,8 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
     let (file, line) = (quote_spanned!(place=> ::core::file!()), quote_spanned!(place=> ::core::line!()));
     let (subject_of, key_of, (table, schema)) = (subject_of(model), key_of(model), schema(model));
     let (older, codec) = versions(model);
+    let flattened = fields.iter().any(|field| field.flattened);
+    let names = flattened.then(|| generated!(.with_fields(<Self as __shared::Validate>::FIELDS)));
     let version = (*version != 1).then(|| generated!(.with_version(#version)));
     let (validate, handled) = (impl_of(ident, fields, whole), handled(ident));
     let slots = slots(model);
@@ -35,7 +37,7 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
         impl __shared::Event for #ident {
             const INFO: &'static __shared::EventInfo = &__shared::EventInfo::new(#name, #event_type, #subject)
                 #version
-                .with_fields(<#ident as __shared::Validate>::FIELDS)
+                #names
                 .with_schema(&#schema)
                 #slots
                 #older

@@ -20,7 +20,7 @@ pub(crate) fn implementation(krate: &Path, target: &Ident, fields: &[ValidatedFi
 /// The impl alone, for a block of its own. The rules of `whole` are those of the struct itself.
 pub(crate) fn impl_of(target: &Ident, fields: &[ValidatedField], whole: &[Rule]) -> TokenStream {
     let name = plain_name(target);
-    let names = fields.iter().map(|field| &field.name);
+    let names = names(fields);
     let ruled: Vec<&ValidatedField> = fields.iter().filter(|field| !field.rules.is_empty()).collect();
     let parameter = if ruled.is_empty() && whole.is_empty() { generated!(_) } else { generated!(__c) };
     let table = table::constant(&ruled, whole);
@@ -33,11 +33,19 @@ pub(crate) fn impl_of(target: &Ident, fields: &[ValidatedField], whole: &[Rule])
         #[automatically_derived]
         impl __shared::Validate for #target {
             const NAME: &'static str = #name;
-            const FIELDS: &'static [&'static str] = &[#(#names),*];
+            #names
             #table
             fn check(&self, #parameter: &mut __shared::Checker) { #(#rules)* #whole }
         }
     }
+}
+
+/// The names of the fields, where serde does not hand them out itself: a struct with something flattened into it is
+/// read like a map.
+fn names(fields: &[ValidatedField]) -> Option<TokenStream> {
+    let names = fields.iter().map(|field| &field.name);
+    let names = generated!(const FIELDS: &'static [&'static str] = &[#(#names),*];);
+    fields.iter().any(|field| field.flattened).then_some(names)
 }
 
 /// The comparisons of all bounds that only the compiler can compare.

@@ -33,7 +33,8 @@ pub use self::violation::{Violation, Violations};
 pub trait Validate {
     /// The type's name, as errors print it.
     const NAME: &'static str;
-    /// The names of the fields as serde reads them, so that decode errors may repeat them.
+    /// The names of the fields as serde reads them, so that decode errors may repeat them. Needed only where serde does
+    /// not hand them out: with `#[serde(flatten)]`.
     const FIELDS: &'static [&'static str] = &[];
     /// The rules of the fields that have any, in the order of the fields; then those of the struct itself.
     const RULES: &'static [FieldRules] = &[];
