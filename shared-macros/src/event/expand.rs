@@ -25,6 +25,11 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
     let (file, line) = (quote_spanned!(place=> ::core::file!()), quote_spanned!(place=> ::core::line!()));
     let (subject_of, key_of, (table, schema)) = (subject_of(model), key_of(model), schema(model));
     let (older, codec) = versions(model);
+    let info = if *event_type == subject.value() {
+        generated!(__shared::info(#name, #subject))
+    } else {
+        generated!(__shared::EventInfo::new(#name, #event_type, #subject))
+    };
     let flattened = fields.iter().any(|field| field.flattened);
     let names = flattened.then(|| generated!(.with_fields(<Self as __shared::Validate>::FIELDS)));
     let version = (*version != 1).then(|| generated!(.with_version(#version)));
@@ -35,7 +40,7 @@ fn event(krate: &Path, model: &EventModel) -> TokenStream {
         #validate
         #[automatically_derived]
         impl __shared::Event for #ident {
-            const INFO: &'static __shared::EventInfo = &__shared::EventInfo::new(#name, #event_type, #subject)
+            const INFO: &'static __shared::EventInfo = &#info
                 #version
                 #names
                 .with_schema(&#schema)
@@ -78,7 +83,7 @@ fn versions(model: &EventModel) -> (Option<TokenStream>, TokenStream) {
 fn schema(model: &EventModel) -> (TokenStream, TokenStream) {
     let Payload { docs, closed, tag, fields } = &model.payload;
     let table = fields.iter().map(|PayloadField { name, ty, docs, defaulted, flattened }| {
-        let ty = projected(ty, &generated!(__shared::Described), "TYPE");
+        let ty = projected(ty, &generated!(__shared::Typed), "TYPE");
         let defaulted = defaulted.then(|| generated!(.defaulted()));
         let flattened = flattened.then(|| generated!(.flattened()));
         let docs = (!docs.is_empty()).then(|| generated!(.docs(#docs)));

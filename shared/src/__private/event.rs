@@ -32,6 +32,12 @@ impl<T: Serialize + DeserializeOwned> Wire for T {
 /// What an event is known by whose declaration was refused.
 pub const NO_EVENT: &EventInfo = &EventInfo::new("", "", "");
 
+/// An event whose type has the name of its subject.
+#[must_use]
+pub const fn info(name: &'static str, subject: &'static str) -> EventInfo {
+    EventInfo::new(name, subject, subject)
+}
+
 /// For an event whose declaration was refused.
 pub struct Refused<T>(PhantomData<T>);
 

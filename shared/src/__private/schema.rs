@@ -11,11 +11,11 @@ pub use crate::event::{EventSchema, FieldSchema, FieldType};
     note = "derive it for each type of yours in it, along with serde's traits: `#[derive(Serialize, Deserialize, JsonSchema)]`",
     note = "the derive needs `schemars = \"1\"` among the dependencies; a type of somebody else's is described by one of the same form: `#[event(json(String))]`"
 )]
-pub trait Described {
+pub trait Typed {
     const TYPE: FieldType;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: JsonSchema> Described for T {
+impl<T: JsonSchema> Typed for T {
     const TYPE: FieldType = FieldType::of::<T>();
 }
