@@ -128,7 +128,11 @@ fn what_is_generated_works() {
     use ::shared::event::{Event, EventSet, Publish};
 
     ::std::assert_eq!(<Opened as Event>::TYPE, "clinic.opened");
-    ::std::assert_eq!(<Opened as Event>::INFO.fields, ["clinic", "type", "floorNumber", "fn", "rooms", "contact"]);
+    let keys: ::std::vec::Vec<&str> = ::core::iter::Iterator::collect(::core::iter::Iterator::map(
+        <[_]>::iter(<Opened as Event>::SCHEMA.fields),
+        |field| field.name,
+    ));
+    ::std::assert_eq!(keys, ["clinic", "type", "floorNumber", "fn", "rooms", "contact"]);
     ::std::assert_eq!(<ClinicEvent as EventSet>::SUBJECTS, ["clinic.{clinic}.{type}.opened", "clinic.closed"]);
     ::std::assert_eq!(<Openings as EventSet>::UNIVERSE.len(), 2);
 
