@@ -5,15 +5,14 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::filter::{Comparison, Filter, Node};
-use super::pattern::Pattern;
-use super::value::{Comparable, EntityValue, Searchable};
-use crate::phi::Phi;
+use super::into_value::IntoValue;
+use super::value::{Comparable, EntityValue};
 
 /// A column of an entity, and the type of its values. The derive makes a constant of each.
 ///
 /// Comparisons follow Rust's logic, not SQL's: `ne` is exactly what `eq` is not, also where the column is NULL.
 pub struct Column<E, T> {
-    name: &'static str,
+    pub(super) name: &'static str,
     of: PhantomData<fn() -> (E, T)>,
 }
 
@@ -128,6 +127,24 @@ impl<E, T> Column<E, T> {
         Filter::new(Node::In { column: self.name, negated: false, nullable: T::NULLABLE, values: Arc::new(values) })
     }
 
+    /// Rows whose value is none of these, or NULL; all rows when there are none. The exact opposite of
+    /// [`in_`](Self::in_).
+    pub fn not_in<V: IntoValue<T>>(self, values: impl IntoIterator<Item = V>) -> Filter<E>
+    where
+        T: Comparable,
+    {
+        !self.in_(values)
+    }
+
+    /// Rows whose value is from `low` to `high`, both included; none when `low` is greater. For a span of time that
+    /// ends where the next one begins, say `.ge(start) & ….lt(end)`.
+    pub fn between(self, low: impl IntoValue<T>, high: impl IntoValue<T>) -> Filter<E>
+    where
+        T: Comparable,
+    {
+        self.ge(low) & self.le(high)
+    }
+
     /// Smallest first, NULL last.
     #[must_use]
     pub fn asc(self) -> Order<E>
@@ -166,49 +183,6 @@ impl<E, T: EntityValue> Column<E, Option<T>> {
     }
 }
 
-/// Upper and lower case differ, on both engines.
-impl<E, T> Column<E, T> {
-    /// Rows whose text matches a pattern: `%` stands for any text, `_` for one character, and a backslash takes
-    /// away the meaning of what follows it.
-    pub fn like(self, pattern: &str) -> Filter<E>
-    where
-        T: Searchable,
-    {
-        self.matches(Pattern::parse(pattern))
-    }
-
-    /// Rows whose text starts like this. No character has a meaning of its own.
-    pub fn starts_with(self, text: &str) -> Filter<E>
-    where
-        T: Searchable,
-    {
-        self.matches(Pattern::new().text(text).any())
-    }
-
-    /// Rows whose text ends like this. No character has a meaning of its own.
-    pub fn ends_with(self, text: &str) -> Filter<E>
-    where
-        T: Searchable,
-    {
-        self.matches(Pattern::new().any().text(text))
-    }
-
-    /// Rows whose text has this in it. No character has a meaning of its own.
-    pub fn contains(self, text: &str) -> Filter<E>
-    where
-        T: Searchable,
-    {
-        self.matches(Pattern::new().any().text(text).any())
-    }
-
-    fn matches(self, pattern: Pattern) -> Filter<E>
-    where
-        T: EntityValue,
-    {
-        Filter::new(Node::Match { column: self.name, negated: false, nullable: T::NULLABLE, pattern })
-    }
-}
-
 /// How rows are sorted; see [`Column::asc`] and [`Column::desc`].
 pub struct Order<E> {
     pub(super) by: OrderBy,
@@ -233,80 +207,5 @@ impl<E> Copy for Order<E> {}
 impl<E> fmt::Debug for Order<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.by.fmt(f)
-    }
-}
-
-/// What can be given where a value of a column is wanted: the value, a reference to it, for an `Option` or a
-/// [`Phi`] what is inside, for a text a `&str`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a value of a column of `{T}`",
-    label = "expected `{T}`",
-    note = "give a `{T}`, a reference to one, or what is inside of its `Option` or `Phi`"
-)]
-pub trait IntoValue<T> {
-    /// The value.
-    fn into_value(self) -> T;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T> IntoValue<T> for T {
-    fn into_value(self) -> T {
-        self
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: Clone> IntoValue<T> for &T {
-    fn into_value(self) -> T {
-        self.clone()
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<T> IntoValue<Option<T>> for T {
-    fn into_value(self) -> Option<T> {
-        Some(self)
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<T> IntoValue<Phi<T>> for T {
-    fn into_value(self) -> Phi<T> {
-        Phi::new(self)
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<T> IntoValue<Option<Phi<T>>> for T {
-    fn into_value(self) -> Option<Phi<T>> {
-        Some(Phi::new(self))
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl IntoValue<String> for &str {
-    fn into_value(self) -> String {
-        self.to_owned()
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl IntoValue<Option<String>> for &str {
-    fn into_value(self) -> Option<String> {
-        Some(self.to_owned())
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl IntoValue<Phi<String>> for &str {
-    fn into_value(self) -> Phi<String> {
-        Phi::new(self.to_owned())
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl IntoValue<Option<Phi<String>>> for &str {
-    fn into_value(self) -> Option<Phi<String>> {
-        Some(Phi::new(self.to_owned()))
     }
 }

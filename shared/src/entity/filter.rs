@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::ops::{BitAnd, BitOr, Not};
 use std::sync::Arc;
 
+use super::containment::Part;
 use super::pattern::Pattern;
 use super::statement::Statement;
 use super::value::EntityValue;
@@ -50,6 +51,30 @@ impl<E> Filter<E> {
     /// Every row: to say in so many words that `update_where` or `delete_where` means all of them.
     pub fn all_rows() -> Self {
         Self::new(Node::Constant(true))
+    }
+
+    /// Rows for which all of these hold; every row when there are none.
+    pub fn all_of(filters: impl IntoIterator<Item = Self>) -> Self {
+        Self::joined(filters, true)
+    }
+
+    /// Rows for which at least one of these holds; no row when there are none.
+    ///
+    /// ```
+    /// # use shared::prelude::*;
+    /// # use shared::entity::Filter;
+    /// # #[derive(Debug, Entity)]
+    /// # #[entity(table = "drugs")]
+    /// # struct Drug { #[entity(id)] id: Uuid, name: String }
+    /// let found = Filter::any_of(["aspirin", "ibuprofen"].map(|name| Drug::NAME.starts_with(name)));
+    /// ```
+    pub fn any_of(filters: impl IntoIterator<Item = Self>) -> Self {
+        Self::joined(filters, false)
+    }
+
+    fn joined(filters: impl IntoIterator<Item = Self>, all: bool) -> Self {
+        let nodes = filters.into_iter().map(|filter| filter.node);
+        Self::new(nodes.reduce(|first, second| Node::join(first, second, all)).unwrap_or(Node::Constant(all)))
     }
 }
 
@@ -119,6 +144,7 @@ pub(super) enum Node {
     Compare { column: &'static str, comparison: Comparison, or_null: bool, nullable: bool, value: Arc<dyn Operand> },
     In { column: &'static str, negated: bool, nullable: bool, values: Arc<dyn Operands> },
     Match { column: &'static str, negated: bool, nullable: bool, pattern: Pattern },
+    Contains { column: &'static str, negated: bool, nullable: bool, part: Arc<Part> },
     Join { all: bool, nodes: Vec<Node> },
 }
 
@@ -160,6 +186,8 @@ impl fmt::Debug for Node {
             Self::In { column, negated: true, .. } => write!(f, "{column} not in ‹values›"),
             Self::Match { column, negated: false, .. } => write!(f, "{column} like ‹pattern›"),
             Self::Match { column, negated: true, .. } => write!(f, "{column} not like ‹pattern›"),
+            Self::Contains { column, negated: false, .. } => write!(f, "{column} contains ‹value›"),
+            Self::Contains { column, negated: true, .. } => write!(f, "not {column} contains ‹value›"),
             Self::Join { all, nodes } => {
                 f.write_str("(")?;
                 for (i, node) in nodes.iter().enumerate() {
@@ -202,6 +230,9 @@ impl Node {
             Self::Match { column, negated, nullable, pattern } => {
                 Self::Match { column, negated: !negated, nullable, pattern }
             }
+            Self::Contains { column, negated, nullable, part } => {
+                Self::Contains { column, negated: !negated, nullable, part }
+            }
             Self::Join { all, nodes } => Self::Join { all: !all, nodes: nodes.into_iter().map(Self::negate).collect() },
         }
     }
@@ -227,8 +258,17 @@ impl Node {
             }
             Self::Match { column, negated, nullable, pattern } => {
                 leaf(statement, column, *negated && *nullable, |statement| {
-                    statement.name(column);
-                    pattern.render(*negated, statement);
+                    pattern.render(column, *negated, statement);
+                });
+            }
+            Self::Contains { column, negated, nullable, part } => {
+                leaf(statement, column, *negated && *nullable, |statement| {
+                    if *negated {
+                        statement.push("NOT ");
+                    }
+                    statement.push("(");
+                    part.render(column, statement);
+                    statement.push(")");
                 });
             }
             Self::Join { all, nodes } => {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::def::ColumnType;
-use super::value::EntityValue;
+use super::value::{Document, EntityValue};
 use crate::db::{Args, Engine, Row};
 use crate::error::Result;
 
@@ -69,6 +69,8 @@ where
         wire::read(row, index, |text| serde_json::from_slice(text).ok().map(Self))
     }
 }
+
+impl<T> Document for Json<T> where Self: EntityValue {}
 
 fn encode(value: &impl Serialize, args: &mut Args) -> String {
     match serde_json::to_string(value) {

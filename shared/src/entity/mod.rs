@@ -64,12 +64,14 @@
 //! ```
 
 mod column;
+mod containment;
 mod ddl;
 mod def;
 mod filter;
 mod id;
 mod insert;
 mod instant;
+mod into_value;
 mod json;
 mod newtype;
 mod patch;
@@ -78,25 +80,28 @@ mod query;
 mod repo;
 pub(crate) mod role;
 pub(crate) mod scalar;
+mod search;
 mod select;
 mod statement;
 pub(crate) mod value;
 
 use std::hash::Hash;
 
-pub use self::column::{Column, IntoValue, Order};
+pub use self::column::{Column, Order};
 pub(crate) use self::ddl::in_order_of_references;
 pub use self::def::{ColumnDef, ColumnType, EntityDef, KeyDef, ReferenceDef, Roles, Shape, Statements};
 pub use self::filter::Filter;
 pub use self::id::{EntityId, MadeId};
+pub use self::into_value::IntoValue;
 pub use self::json::Json;
 pub use self::newtype::Newtype;
 pub use self::patch::{Assignments, EntityPatch};
 pub use self::query::{DEFAULT_LIMIT, Query};
 pub use self::repo::Repo;
+pub use self::search::IgnoreAsciiCase;
 #[doc(hidden)]
 pub use self::value::Insert;
-pub use self::value::{Comparable, EntityValue, Searchable};
+pub use self::value::{Comparable, Document, EntityValue, Searchable};
 use crate::db::Row;
 use crate::error::{DecodeError, Error, Result};
 use crate::validate::{Checker, Validate};

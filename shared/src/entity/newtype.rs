@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::id::{EntityId, MadeId};
-use super::value::{Comparable, EntityValue, Searchable};
+use super::value::{Comparable, Document, EntityValue, Searchable};
 use crate::event::subject::{FromToken, OrderingKey, SubjectToken, TokenForm};
 
 /// A struct around one value: what `#[derive(EntityValue)]` implements along with [`EntityValue`].
@@ -28,6 +28,9 @@ impl<N: Newtype> Comparable for N where N::Inner: Comparable {}
 
 #[diagnostic::do_not_recommend]
 impl<N: Newtype> Searchable for N where N::Inner: Searchable {}
+
+#[diagnostic::do_not_recommend]
+impl<N: Newtype> Document for N where N::Inner: Document {}
 
 #[diagnostic::do_not_recommend]
 impl<N: Newtype + Eq + std::hash::Hash> EntityId for N where N::Inner: EntityId {}

@@ -8,7 +8,11 @@ use crate::db::Engine;
 pub(super) struct Pattern {
     parts: Vec<Part>,
     complete: bool,
+    ignores_case: bool,
 }
+
+/// The longest pattern that SQLite takes (<https://www.sqlite.org/limits.html>).
+const MAX_BYTES: usize = 50_000;
 
 #[derive(Clone)]
 enum Part {
@@ -19,7 +23,7 @@ enum Part {
 
 impl Pattern {
     pub(super) fn new() -> Self {
-        Self { parts: Vec::new(), complete: true }
+        Self { parts: Vec::new(), complete: true, ignores_case: false }
     }
 
     pub(super) fn text(mut self, text: &str) -> Self {
@@ -29,6 +33,11 @@ impl Pattern {
 
     pub(super) fn any(mut self) -> Self {
         self.parts.push(Part::Any);
+        self
+    }
+
+    pub(super) fn ignoring_case(mut self) -> Self {
+        self.ignores_case = true;
         self
     }
 
@@ -53,20 +62,41 @@ impl Pattern {
         parsed
     }
 
-    pub(super) fn render(&self, negated: bool, statement: &mut Statement) {
-        // SQLite's LIKE ignores the case of ASCII letters; its GLOB does not
-        let text = match (statement.engine(), negated) {
-            (Engine::Postgres, false) => (" LIKE ", self.like()),
-            (Engine::Postgres, true) => (" NOT LIKE ", self.like()),
-            (Engine::Sqlite, false) => (" GLOB ", self.glob()),
-            (Engine::Sqlite, true) => (" NOT GLOB ", self.glob()),
+    pub(super) fn render(&self, column: &str, negated: bool, statement: &mut Statement) {
+        statement.name(column);
+        if negated && !(self.ignores_case && statement.engine() == Engine::Postgres) {
+            statement.push(" NOT");
+        }
+        let (text, end) = match (statement.engine(), self.ignores_case) {
+            (Engine::Postgres, false) => {
+                statement.push(" LIKE ");
+                (self.like(), "")
+            }
+            (Engine::Postgres, true) => {
+                // by any other collation, other letters than A to Z would have a case
+                statement.push(if negated { " COLLATE \"C\" NOT ILIKE " } else { " COLLATE \"C\" ILIKE " });
+                (self.like(), "")
+            }
+            // SQLite's LIKE ignores the case of ASCII letters; its GLOB does not
+            (Engine::Sqlite, false) => {
+                statement.push(" GLOB ");
+                (self.glob(), "")
+            }
+            (Engine::Sqlite, true) => {
+                statement.push(" LIKE ");
+                (self.like(), " ESCAPE '\\'")
+            }
         };
-        statement.push(text.0);
         let args = statement.placeholder();
         if !self.complete {
             args.fail("a `like` pattern ends with a backslash; write two for one");
         }
-        args.add_text(&text.1);
+        // a literal `[` has three bytes there
+        if self.glob().len() > MAX_BYTES {
+            args.fail("a text to search for has more than 50,000 bytes, which SQLite cannot take; search for less");
+        }
+        args.add_text(&text);
+        statement.push(end);
     }
 
     fn like(&self) -> String {

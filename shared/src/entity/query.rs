@@ -79,6 +79,27 @@ impl<E: Entity> Query<E> {
         self
     }
 
+    /// Only rows for which this holds, too, if there is such a condition: for what a caller may leave open.
+    ///
+    /// ```
+    /// # use shared::prelude::*;
+    /// # use shared::entity::Query;
+    /// # #[derive(Debug, Entity)]
+    /// # #[entity(table = "patients")]
+    /// # struct Patient { #[entity(id)] id: Uuid, age: i32, ward: Option<String> }
+    /// fn search(query: Query<Patient>, ward: Option<&str>, from_age: Option<i32>) -> Query<Patient> {
+    ///     query
+    ///         .filter_some(ward.map(|ward| Patient::WARD.eq(ward)))
+    ///         .filter_some(from_age.map(|age| Patient::AGE.ge(age)))
+    /// }
+    /// ```
+    pub fn filter_some(self, filter: Option<Filter<E>>) -> Self {
+        match filter {
+            Some(filter) => self.filter(filter),
+            None => self,
+        }
+    }
+
     /// Sorted by this. Call it again to sort the rows that are equal so far; at the end the id decides. Without it,
     /// rows come in no particular order.
     pub fn order_by(mut self, order: Order<E>) -> Self {

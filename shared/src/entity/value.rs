@@ -131,6 +131,14 @@ pub trait Comparable: EntityValue {}
 )]
 pub trait Searchable: Comparable {}
 
+/// Types whose columns are JSON: [`Json`](super::Json), and `Option`, `Phi` or a newtype of it.
+#[diagnostic::on_unimplemented(
+    message = "a column of `{Self}` is not JSON",
+    label = "is not JSON",
+    note = "`contains_json` works on `Json<…>`, and on `Option`, `Phi` and newtypes of it"
+)]
+pub trait Document: EntityValue {}
+
 /// Adds an array argument on Postgres. The closure is not called on SQLite.
 pub(super) fn bind_pg_array<'q, T: PgBind<'q>>(args: &mut Args, make: impl FnOnce() -> T) {
     if args.engine() == Engine::Sqlite {
@@ -167,6 +175,7 @@ impl<T: EntityValue> EntityValue for Option<T> {
 }
 impl<T: Comparable> Comparable for Option<T> {}
 impl<T: Searchable> Searchable for Option<T> {}
+impl<T: Document> Document for Option<T> {}
 
 impl<T: EntityValue> EntityValue for Phi<T> {
     const TYPE: ColumnType = T::TYPE;
@@ -196,6 +205,7 @@ impl<T: EntityValue> EntityValue for Phi<T> {
 }
 impl<T: Comparable> Comparable for Phi<T> {}
 impl<T: Searchable> Searchable for Phi<T> {}
+impl<T: Document> Document for Phi<T> {}
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ mod vocabulary;
 mod deletion;
 mod errors;
 mod queries;
+mod queries_json;
 mod tables;
 mod values;
 mod writes;

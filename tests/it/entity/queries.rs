@@ -13,6 +13,8 @@ use crate::vocabulary::{
 on_every_engine!(
     filters_find_what_rust_would,
     text_is_searched_with_its_case,
+    what_one_engine_cannot_search_for_is_refused_on_both,
+    an_open_condition_is_left_out,
     rows_come_in_the_asked_order,
     a_query_without_a_limit_refuses_to_cut_off,
     many_ids_are_read_in_their_order,
@@ -54,6 +56,18 @@ async fn filters_find_what_rust_would(db: Db) {
         (Everything::SOME_INTEGER.is_not_null(), |row| row.some_integer.is_some()),
         (Everything::SOME_INTEGER.in_([Some(0), Some(2)]), |row| matches!(row.some_integer, Some(0 | 2))),
         (Everything::SOME_INTEGER.in_([Some(0), None]), |row| matches!(row.some_integer, Some(0))),
+        (Everything::FROM.between(1, 3), |row| (1..=3).contains(&row.from)),
+        (Everything::FROM.between(3, 1), |_| false),
+        (Everything::SOME_INTEGER.between(1, Some(2)), |row| matches!(row.some_integer, Some(1 | 2))),
+        (Everything::SOME_INTEGER.between(None, 2), |_| false),
+        (Everything::FROM.not_in([1, 4]), |row| ![1, 4].contains(&row.from)),
+        (Everything::FROM.not_in(Vec::<i32>::new()), |_| true),
+        (Everything::SOME_INTEGER.not_in([0]), |row| row.some_integer != Some(0)),
+        (Filter::any_of([Everything::FROM.eq(1), Everything::FROM.eq(2)]), |row| matches!(row.from, 1 | 2)),
+        (Filter::any_of([]), |_| false),
+        (Filter::all_of([Everything::FROM.ge(1), Everything::FROM.le(2)]), |row| matches!(row.from, 1 | 2)),
+        (Filter::all_of([]), |_| true),
+        (Everything::SOME_TEXT.ignore_ascii_case().eq("T1"), |row| row.some_text.as_deref() == Some("t1")),
         (Everything::SOME_TEXT.starts_with("t"), |row| row.some_text.is_some()),
         (Everything::SOME_TEXT.ends_with("3"), |row| row.some_text.as_deref() == Some("t3")),
         (Everything::FROM.ge(3) & (Everything::SOME_TEXT.eq("t1") | Everything::SOME_INTEGER.is_null()), |row| {
@@ -90,6 +104,16 @@ async fn text_is_searched_with_its_case(db: Db) {
         (Ward::CODE.like("%U"), vec!["ICU"]),
         (Ward::CODE.like("gr__e"), vec!["größe"]),
         (!Ward::CODE.like("%"), vec![]),
+        (Ward::CODE.ignore_ascii_case().eq("Icu"), vec!["ICU", "icu"]),
+        (Ward::CODE.ignore_ascii_case().eq("50%"), vec!["50%"]),
+        (Ward::CODE.ignore_ascii_case().starts_with("A\\B"), vec!["a\\b"]),
+        (Ward::CODE.ignore_ascii_case().contains("_B"), vec!["a_b"]),
+        (Ward::CODE.ignore_ascii_case().ends_with("]"), vec!["[x]"]),
+        (Ward::CODE.ignore_ascii_case().like("A_B"), vec!["a\\b", "a_b", "axb"]),
+        (Ward::CODE.ignore_ascii_case().eq("GRöSSE"), vec![]),
+        (Ward::CODE.ignore_ascii_case().eq("GRößE"), vec!["größe"]),
+        (Ward::CODE.ignore_ascii_case().eq("GRÖßE"), vec![]),
+        (!Ward::CODE.ignore_ascii_case().like("%C%") & Ward::CODE.contains("C"), vec![]),
     ] {
         let found = repo.query().filter(filter.clone()).order_by(Ward::CODE.asc()).all().await.unwrap();
         let found: Vec<&str> = found.iter().map(|ward| ward.code.as_str()).collect();
@@ -97,6 +121,48 @@ async fn text_is_searched_with_its_case(db: Db) {
     }
     let error = repo.query().filter(Ward::CODE.like("a\\")).all().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+}
+
+/// Neither engine sees them.
+async fn what_one_engine_cannot_search_for_is_refused_on_both(db: Db) {
+    let repo = db.repo::<Ward>();
+    for (filter, part) in [
+        (Ward::CODE.eq("a\0b"), "U+0000"),
+        (Ward::CODE.in_(["a", "a\0b"]), "U+0000"),
+        (Ward::CODE.between("a", "a\0b"), "U+0000"),
+        (Ward::CODE.contains("a\0b"), "U+0000"),
+        (Ward::CODE.ignore_ascii_case().eq("a\0b"), "U+0000"),
+        (Ward::CODE.contains(&"x".repeat(50_001)), "50,000"),
+        (Ward::CODE.ignore_ascii_case().contains(&"x".repeat(50_001)), "50,000"),
+        (Ward::CODE.contains(&"[".repeat(20_000)), "50,000"),
+    ] {
+        for filter in [filter.clone(), !filter] {
+            for error in [
+                repo.query().filter(filter.clone()).all().await.unwrap_err(),
+                repo.query().filter(filter.clone()).count().await.unwrap_err(),
+                repo.delete_where(filter.clone()).await.unwrap_err(),
+                repo.update_where(filter.clone(), WardPatch::new().beds(1)).await.unwrap_err(),
+            ] {
+                assert_eq!(error.kind(), ErrorKind::Usage, "{filter:?}");
+                assert!(error.to_string().contains(part), "{filter:?}: {error}");
+            }
+        }
+    }
+    assert_eq!(repo.query().filter(Ward::CODE.contains(&"x".repeat(50_000 - 2))).count().await.unwrap(), 0);
+}
+
+async fn an_open_condition_is_left_out(db: Db) {
+    let repo = db.repo::<Ward>();
+    let new = (0..4).map(|i| NewWard { code: i.to_string(), part_of: None, beds: i }).collect();
+    repo.create_many(new).await.unwrap();
+    let count = async |beds: Option<i32>, code: Option<&str>| {
+        let query = repo.query().filter_some(beds.map(|beds| Ward::BEDS.ge(beds)));
+        query.filter_some(code.map(|code| Ward::CODE.eq(code))).count().await.unwrap()
+    };
+    assert_eq!(count(None, None).await, 4);
+    assert_eq!(count(Some(1), None).await, 3);
+    assert_eq!(count(Some(1), Some("2")).await, 1);
+    assert_eq!(count(Some(3), Some("2")).await, 0);
 }
 
 async fn rows_come_in_the_asked_order(db: Db) {

@@ -1,4 +1,4 @@
-// mistakes: 4
+// mistakes: 6
 
 use shared::prelude::*;
 
@@ -20,6 +20,8 @@ pub async fn read(db: &Db, appointment: &Appointment) -> Result<()> {
     let repo = db.repo::<Appointment>();
     repo.query().filter(Appointment::STATUS.eq("booked")).all().await?;
     repo.query().filter(Appointment::NOTES.eq(7)).all().await?;
+    repo.query().filter(Appointment::NOTES.between("a", 'z')).all().await?;
+    repo.query().filter(Appointment::STATUS.not_in(["booked"])).all().await?;
     repo.update(appointment, AppointmentPatch::new().status(true)).await?;
     repo.get("not an id").await?;
     Ok(())
