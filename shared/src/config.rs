@@ -12,8 +12,12 @@ use crate::event::Shapes;
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
+    /// `SERVICE_PROFILE`: `development` (default), or `production`, which refuses plaintext and known passwords.
+    pub profile: Profile,
     /// `DATABASE_URL`: `postgres://…` or `sqlite://…`. Default `sqlite://shared.db`.
     pub database_url: String,
+    /// `DATABASE_REPLICA_URL`: where [`Db::read_only`](crate::Db::read_only) reads (Postgres). Default: the database itself.
+    pub database_replica_url: Option<String>,
     /// `NATS_URL`: `nats://host:4222`, or several separated by commas. Default: the in-process bus.
     pub nats_url: Option<String>,
     /// `NATS_CREDENTIALS`: path of a credentials file.
@@ -22,10 +26,20 @@ pub struct Config {
     pub service: String,
     /// `DATABASE_MAX_CONNECTIONS`: the size of the pool. Default 10.
     pub database_max_connections: u32,
+    /// `DATABASE_MIN_CONNECTIONS`: connections that are kept open when nobody uses them (Postgres). Default 0.
+    pub database_min_connections: u32,
+    /// `DATABASE_IDLE_TIMEOUT`: how long a connection that nobody uses stays open. Default 10m.
+    pub database_idle_timeout: Duration,
+    /// `DATABASE_MAX_LIFETIME`: the age at which a connection is replaced. Default 30m.
+    pub database_max_lifetime: Duration,
     /// `DATABASE_ACQUIRE_TIMEOUT`: the longest wait for a connection. Default 30s.
     pub database_acquire_timeout: Duration,
     /// `DATABASE_STATEMENT_TIMEOUT`: the longest statement (Postgres). Default 30s.
     pub database_statement_timeout: Duration,
+    /// `DATABASE_SLOW_STATEMENT`: from how long on a statement is logged as slow. Default 1s.
+    pub database_slow_statement: Duration,
+    /// `DATABASE_PGBOUNCER`: whether connections pass a PgBouncer in transaction mode. Default false.
+    pub database_pgbouncer: bool,
     /// `DATABASE_CREATE_TABLES`: whether services create the tables they miss at start. Default true.
     pub create_tables: bool,
     /// `MAX_PAYLOAD`: the largest event in bytes. Default 983040 (NATS' default limit of 1 MiB less headers).
@@ -42,19 +56,49 @@ pub struct Config {
     pub event_shapes: Shapes,
 }
 
+/// What a service is run for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Profile {
+    /// On a developer's machine and in tests.
+    #[default]
+    Development,
+    /// With patients' data: connections to other machines are encrypted, and passwords that everybody knows are refused.
+    Production,
+}
+
+impl FromStr for Profile {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "development" => Ok(Self::Development),
+            "production" => Ok(Self::Production),
+            _ => Err(()),
+        }
+    }
+}
+
 /// Every variable: name, form, default, meaning. What `--help` prints.
 pub const VARIABLES: &[(&str, &str, &str)] = &[
+    ("SERVICE_PROFILE", "development", "production refuses unencrypted connections and known passwords"),
     (
         "DATABASE_URL",
         "sqlite://shared.db",
-        "postgres://user:password@host/database, sqlite://file.db or sqlite::memory:",
+        "postgres://user:password@host/database?sslmode=verify-full, sqlite://file.db or sqlite::memory:",
     ),
+    ("DATABASE_REPLICA_URL", "none", "a replica of Postgres that `db.read_only()` reads from"),
     ("NATS_URL", "in-process bus", "nats://host:4222, several separated by commas; tls:// requires TLS"),
     ("NATS_CREDENTIALS", "none", "path of a NATS credentials file"),
     ("SERVICE_NAME", "the program's name", "the name under which events are published"),
     ("DATABASE_MAX_CONNECTIONS", "10", "the size of the connection pool"),
+    ("DATABASE_MIN_CONNECTIONS", "0", "connections that stay open when nobody uses them (Postgres)"),
+    ("DATABASE_IDLE_TIMEOUT", "10m", "how long a connection that nobody uses stays open"),
+    ("DATABASE_MAX_LIFETIME", "30m", "the age at which a connection is replaced"),
     ("DATABASE_ACQUIRE_TIMEOUT", "30s", "the longest wait for a free connection"),
     ("DATABASE_STATEMENT_TIMEOUT", "30s", "the longest time a statement may take (Postgres)"),
+    ("DATABASE_SLOW_STATEMENT", "1s", "from how long on a statement is logged as slow, without its values"),
+    ("DATABASE_PGBOUNCER", "false", "whether connections pass a PgBouncer in transaction mode"),
     ("DATABASE_CREATE_TABLES", "true", "whether missing tables are created at start"),
     ("MAX_PAYLOAD", "983040", "the largest event in bytes"),
     ("NATS_ACK_WAIT", "10s", "how long a message waits for a dead process before another one gets it"),
@@ -80,13 +124,20 @@ impl Config {
     #[must_use]
     pub fn embedded() -> Self {
         Self {
+            profile: Profile::Development,
             database_url: "sqlite://shared.db".into(),
+            database_replica_url: None,
             nats_url: None,
             nats_credentials: None,
             service: program_name(),
             database_max_connections: 10,
+            database_min_connections: 0,
+            database_idle_timeout: Duration::from_secs(600),
+            database_max_lifetime: Duration::from_secs(1_800),
             database_acquire_timeout: Duration::from_secs(30),
             database_statement_timeout: Duration::from_secs(30),
+            database_slow_statement: Duration::from_secs(1),
+            database_pgbouncer: false,
             create_tables: true,
             max_payload: 983_040,
             ack_wait: Duration::from_secs(10),
@@ -106,20 +157,29 @@ impl Config {
         if let Some(url) = lookup("DATABASE_URL") {
             config.database_url = url;
         }
+        config.database_replica_url = lookup("DATABASE_REPLICA_URL");
         config.nats_url = lookup("NATS_URL");
         config.nats_credentials = lookup("NATS_CREDENTIALS");
         if let Some(service) = lookup("SERVICE_NAME") {
             config.service = service;
         }
         let lookup = &lookup;
+        read(lookup, "SERVICE_PROFILE", "`development` or `production`", &mut config.profile, |text| {
+            text.parse().ok()
+        })?;
         read(lookup, "DATABASE_MAX_CONNECTIONS", "a number from 1", &mut config.database_max_connections, |text| {
             text.parse().ok().filter(|n| *n > 0)
         })?;
-        read(lookup, "DATABASE_ACQUIRE_TIMEOUT", SPAN, &mut config.database_acquire_timeout, parse_span)?;
-        read(lookup, "DATABASE_STATEMENT_TIMEOUT", SPAN, &mut config.database_statement_timeout, parse_span)?;
-        read(lookup, "DATABASE_CREATE_TABLES", "`true` or `false`", &mut config.create_tables, |text| {
+        read(lookup, "DATABASE_MIN_CONNECTIONS", "a number", &mut config.database_min_connections, |text| {
             text.parse().ok()
         })?;
+        read(lookup, "DATABASE_IDLE_TIMEOUT", SPAN, &mut config.database_idle_timeout, parse_span)?;
+        read(lookup, "DATABASE_MAX_LIFETIME", SPAN, &mut config.database_max_lifetime, parse_span)?;
+        read(lookup, "DATABASE_ACQUIRE_TIMEOUT", SPAN, &mut config.database_acquire_timeout, parse_span)?;
+        read(lookup, "DATABASE_STATEMENT_TIMEOUT", SPAN, &mut config.database_statement_timeout, parse_span)?;
+        read(lookup, "DATABASE_SLOW_STATEMENT", SPAN, &mut config.database_slow_statement, parse_span)?;
+        read(lookup, "DATABASE_PGBOUNCER", FLAG, &mut config.database_pgbouncer, |text| text.parse().ok())?;
+        read(lookup, "DATABASE_CREATE_TABLES", FLAG, &mut config.create_tables, |text| text.parse().ok())?;
         read(lookup, "MAX_PAYLOAD", "a number of bytes from 1024", &mut config.max_payload, |text| {
             usize::from_str(text).ok().filter(|n| *n >= 1024)
         })?;
@@ -130,7 +190,23 @@ impl Config {
         read(lookup, "OUTBOX_RETENTION", SPAN, &mut config.outbox_retention, parse_span)?;
         let form = "`binary:`, `structured:` or `flat:` and a pattern of subjects, several separated by commas";
         read(lookup, "EVENT_SHAPES", form, &mut config.event_shapes, |text| text.parse().ok())?;
+        config.refuse_plaintext()?;
         Ok(config)
+    }
+
+    /// In production nothing leaves the machine in the clear. What the database's URL says is looked at when it is
+    /// connected to.
+    fn refuse_plaintext(&self) -> Result<()> {
+        let open = |url: &str| !url.trim().starts_with("tls://") && !url.trim().starts_with("wss://");
+        if self.profile == Profile::Production && self.nats_url.as_deref().is_some_and(|urls| urls.split(',').any(open))
+        {
+            return Err(Error::config(
+                "NATS_URL",
+                "in production the connection must be encrypted",
+                "begin each URL with `tls://`",
+            ));
+        }
+        Ok(())
     }
 
     /// The same with another database.
@@ -154,6 +230,8 @@ impl Config {
         self
     }
 }
+
+const FLAG: &str = "`true` or `false`";
 
 const SPAN: &str = "a span such as `500ms`, `30s`, `5m`, `2h` or `7d`";
 
@@ -248,6 +326,20 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("NATS_ACK_WAIT") && text.contains("help:"), "{text}");
         assert!(!text.contains("sentinel"), "{text}");
+    }
+
+    #[test]
+    fn production_refuses_a_bus_in_the_clear() {
+        let read = |nats: &'static str| {
+            Config::from_lookup(|name| match name {
+                "SERVICE_PROFILE" => Some("production".into()),
+                "NATS_URL" => Some(nats.into()),
+                _ => None,
+            })
+        };
+        let error = read("tls://a:4222, nats://s3cret@b:4222").unwrap_err().to_string();
+        assert!(error.contains("NATS_URL") && error.contains("tls://") && !error.contains("s3cret"), "{error}");
+        assert_eq!(read("tls://a:4222").unwrap().profile, Profile::Production);
     }
 
     #[test]

@@ -1,23 +1,39 @@
 //! From a URL to a pool, with errors that say what to do.
 
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
 use std::time::Duration;
 
-#[cfg(feature = "sqlite")]
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-
-use super::{Db, Location, Pool};
-use crate::config::{Config, redact};
+use super::{Db, Inner, Location, Pool};
+use crate::config::{Config, Profile, redact};
 use crate::error::{ConfigError, Error, Result};
 use crate::event::Shapes;
 
-/// How to connect.
+/// How long the server has for its answer after its own deadline for a statement has passed.
+#[cfg(feature = "postgres")]
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How to connect. Each setting has a variable of the environment; see [`Config`].
 #[derive(Debug, Clone)]
 pub struct DbOptions {
     url: Url,
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code))] // SQLite has none
+    replica: Option<Url>,
     max_connections: u32,
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code))] // SQLite's are opened at once
+    min_connections: u32,
+    idle_timeout: Duration,
+    max_lifetime: Duration,
     acquire_timeout: Duration,
     #[cfg_attr(not(feature = "postgres"), allow(dead_code))] // SQLite has none
     statement_timeout: Duration,
+    slow_statement: Duration,
+    pgbouncer: bool,
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code))] // SQLite has no password and no network
+    profile: Profile,
     max_payload: usize,
     source: String,
     shapes: Shapes,
@@ -25,12 +41,37 @@ pub struct DbOptions {
 
 /// A URL that may hold a password: not printed.
 #[derive(Clone)]
-struct Url(String);
+struct Url {
+    variable: &'static str,
+    text: String,
+}
 
 impl std::fmt::Debug for Url {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&redact(&self.0))
+        f.write_str(&redact(&self.text))
     }
+}
+
+impl Url {
+    fn scheme(&self) -> &str {
+        self.text.split_once(':').map_or("", |(scheme, _)| scheme)
+    }
+
+    fn error(&self, problem: String, help: &str) -> Error {
+        Error::Config(ConfigError {
+            variable: self.variable.into(),
+            problem: format!("{problem} (tried {})", redact(&self.text)),
+            help: help.to_owned(),
+        })
+    }
+}
+
+fn primary(url: &str) -> Url {
+    Url { variable: "DATABASE_URL", text: url.to_owned() }
+}
+
+fn replica(url: &str) -> Url {
+    Url { variable: "DATABASE_REPLICA_URL", text: url.to_owned() }
 }
 
 impl DbOptions {
@@ -38,17 +79,24 @@ impl DbOptions {
     #[must_use]
     pub fn new(url: &str) -> Self {
         let config = Config::embedded();
-        Self { url: Url(url.to_owned()), ..Self::from_config(&config) }
+        Self { url: primary(url), ..Self::from_config(&config) }
     }
 
     /// As a configuration says.
     #[must_use]
     pub fn from_config(config: &Config) -> Self {
         Self {
-            url: Url(config.database_url.clone()),
+            url: primary(&config.database_url),
+            replica: config.database_replica_url.as_deref().map(replica),
             max_connections: config.database_max_connections,
+            min_connections: config.database_min_connections,
+            idle_timeout: config.database_idle_timeout,
+            max_lifetime: config.database_max_lifetime,
             acquire_timeout: config.database_acquire_timeout,
             statement_timeout: config.database_statement_timeout,
+            slow_statement: config.database_slow_statement,
+            pgbouncer: config.database_pgbouncer,
+            profile: config.profile,
             max_payload: config.max_payload,
             source: config.service.clone(),
             shapes: config.event_shapes.clone(),
@@ -62,10 +110,64 @@ impl DbOptions {
         self
     }
 
+    /// How many connections the pool keeps open when nobody uses them (Postgres).
+    #[must_use]
+    pub fn min_connections(mut self, min: u32) -> Self {
+        self.min_connections = min;
+        self
+    }
+
+    /// How long a connection that nobody uses stays open.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// How old a connection becomes before another one takes its place: so that a pool spreads over servers that were
+    /// added later, and memory that a server keeps for it is freed.
+    #[must_use]
+    pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
+        self.max_lifetime = lifetime;
+        self
+    }
+
     /// How long a caller waits for a free connection before [`Error::Busy`].
     #[must_use]
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
         self.acquire_timeout = timeout;
+        self
+    }
+
+    /// How long a statement may take on Postgres before [`Error::Timeout`]; zero for no limit. The server ends the
+    /// statement. When the server itself does not answer, the connection is closed two seconds later, and the outcome
+    /// is unknown. SQLite has no such limit: it runs in this process.
+    #[must_use]
+    pub fn statement_timeout(mut self, timeout: Duration) -> Self {
+        self.statement_timeout = timeout;
+        self
+    }
+
+    /// From how long on a statement is logged as slow: its text, which holds no values, and how long it took.
+    #[must_use]
+    pub fn slow_statement(mut self, slow: Duration) -> Self {
+        self.slow_statement = slow;
+        self
+    }
+
+    /// The URL of a replica that [`Db::read_only`] reads from (Postgres).
+    #[must_use]
+    pub fn replica(mut self, url: &str) -> Self {
+        self.replica = Some(replica(url));
+        self
+    }
+
+    /// Connections pass a PgBouncer in transaction mode: statements are prepared anew each time, and nothing is kept
+    /// in a session. The server does not get the statement timeout then (`ALTER ROLE … SET statement_timeout`); the
+    /// one of the client stays.
+    #[must_use]
+    pub fn pgbouncer(mut self, behind: bool) -> Self {
+        self.pgbouncer = behind;
         self
     }
 
@@ -74,174 +176,38 @@ impl DbOptions {
     /// # Errors
     /// See [`Db::connect`].
     pub async fn connect(self) -> Result<Db> {
-        match self.url.0.split_once(':').map(|(scheme, _)| scheme) {
-            Some("postgres" | "postgresql") => self.connect_postgres().await,
-            Some("sqlite") => self.connect_sqlite().await,
-            _ => Err(self.error(
+        match self.url.scheme() {
+            "postgres" | "postgresql" => self.connect_postgres().await,
+            "sqlite" => self.connect_sqlite().await,
+            _ => Err(self.url.error(
                 "it has no scheme that is known".into(),
                 "use `postgres://user:password@host:5432/database`, or `sqlite://file.db` for an embedded database",
             )),
         }
     }
 
-    fn error(&self, problem: String, help: &str) -> Error {
-        Error::Config(ConfigError {
-            variable: "DATABASE_URL".into(),
-            problem: format!("{problem} (tried {})", redact(&self.url.0)),
-            help: help.to_owned(),
-        })
+    fn db(self, pool: Pool, location: Location, limit: Option<Duration>) -> Db {
+        let inner = Inner {
+            pool,
+            nudge: tokio::sync::Notify::new(),
+            max_payload: self.max_payload,
+            location,
+            limit,
+            slow: self.slow_statement,
+            pgbouncer: self.pgbouncer,
+        };
+        Db::new(inner, &self.source, self.shapes)
     }
 
     #[cfg(not(feature = "postgres"))]
     async fn connect_postgres(self) -> Result<Db> {
-        Err(self.error("this program was built without Postgres".into(), "build `shared` with its feature `postgres`"))
+        let help = "build `shared` with its feature `postgres`";
+        Err(self.url.error("this program was built without Postgres".into(), help))
     }
 
     #[cfg(not(feature = "sqlite"))]
     async fn connect_sqlite(self) -> Result<Db> {
-        Err(self.error("this program was built without SQLite".into(), "build `shared` with its feature `sqlite`"))
-    }
-
-    #[cfg(feature = "postgres")]
-    async fn connect_postgres(self) -> Result<Db> {
-        use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-
-        let options: PgConnectOptions = self.url.0.parse().map_err(|_| {
-            self.error(
-                "it is not a Postgres URL".into(),
-                "use `postgres://user:password@host:5432/database`; percent-encode special characters of the password",
-            )
-        })?;
-        let timeout = format!("{}", self.statement_timeout.as_millis());
-        let options = options
-            .application_name(&self.source)
-            .options([("statement_timeout", timeout.as_str()), ("timezone", "UTC")]);
-        let location = Location::Server(format!(
-            "{}:{}/{}",
-            options.get_host(),
-            options.get_port(),
-            options.get_database().unwrap_or(options.get_username())
-        ));
-        let pool = PgPoolOptions::new()
-            .max_connections(self.max_connections)
-            .acquire_timeout(self.acquire_timeout)
-            .connect_lazy_with(options);
-        let first = tokio::time::timeout(Duration::from_secs(10), self.first_connection(&pool)).await;
-        match first {
-            Ok(Ok(())) => {
-                let db = Db::new(Pool::Postgres(pool), self.max_payload, &self.source, location);
-                Ok(db.with_shapes(self.shapes))
-            }
-            Ok(Err(error)) => Err(self.postgres_error(error)),
-            Err(_) => Err(self.error(
-                "the server does not answer within 10 s".into(),
-                "check host and port, and whether a firewall drops the connection",
-            )),
-        }
-    }
-
-    /// Opens a connection outside of the pool's retries, which would hide the reason behind a timeout.
-    #[cfg(feature = "postgres")]
-    async fn first_connection(&self, pool: &sqlx::PgPool) -> sqlx::Result<()> {
-        use sqlx::{ConnectOptions as _, Connection as _};
-        let connection = (*pool.connect_options()).clone().connect().await?;
-        connection.close().await
-    }
-
-    #[cfg(feature = "postgres")]
-    fn postgres_error(&self, error: sqlx::Error) -> Error {
-        match error {
-            sqlx::Error::Database(error) => {
-                let code = error.code().unwrap_or_default().into_owned();
-                match code.as_str() {
-                    "28P01" | "28000" => self.error(
-                        "the server refused the user or the password".into(),
-                        "check user and password in the URL; percent-encode special characters",
-                    ),
-                    "3D000" => self.error(
-                        "the database does not exist".into(),
-                        "create it with `createdb`, or correct the URL's last part",
-                    ),
-                    "53300" => self.error(
-                        "the server has no free connection".into(),
-                        "close other clients, or raise the server's `max_connections`",
-                    ),
-                    _ => self.error(
-                        format!("the server refused the connection (SQLSTATE {code})"),
-                        "look the code up in the server's log",
-                    ),
-                }
-            }
-            sqlx::Error::Io(error) => self.error(
-                format!("the server cannot be reached ({})", error.kind()),
-                "start the server, or correct host and port; unset the variable to run embedded on SQLite",
-            ),
-            sqlx::Error::Tls(_) => self.error(
-                "the TLS handshake failed".into(),
-                "check the server's certificate, or set `?sslmode=` in the URL",
-            ),
-            _ => self.error(
-                "the server did not answer as Postgres does".into(),
-                "check that host and port are those of a Postgres server",
-            ),
-        }
-    }
-
-    #[cfg(feature = "sqlite")]
-    async fn connect_sqlite(self) -> Result<Db> {
-        let memory = self.url.0.contains(":memory:") || self.url.0.contains("mode=memory");
-        let options: SqliteConnectOptions = self.url.0.parse().map_err(|_| {
-            self.error(
-                "it is not a SQLite URL".into(),
-                "use `sqlite://file.db` (or `sqlite:///absolute/file.db`), or `sqlite::memory:`",
-            )
-        })?;
-        let options = options.create_if_missing(true).foreign_keys(true).busy_timeout(self.acquire_timeout);
-        let location = if memory { Location::Memory } else { Location::File(options.get_filename().to_owned()) };
-        // FULL: a commit survives a power cut, as it does on Postgres
-        let options = if memory {
-            options
-        } else {
-            options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
-        };
-        let one = SqlitePoolOptions::new()
-            .min_connections(1)
-            .max_connections(1)
-            .acquire_timeout(self.acquire_timeout)
-            .test_before_acquire(false);
-        let (writer, reader) = if memory {
-            // the database lives as long as its only connection
-            let only = one.idle_timeout(None).max_lifetime(None).connect_with(options).await;
-            let only = only.map_err(|error| self.sqlite_error(error))?;
-            (only.clone(), only)
-        } else {
-            let writer = one.connect_with(options.clone()).await.map_err(|error| self.sqlite_error(error))?;
-            let reader = SqlitePoolOptions::new()
-                .max_connections(self.max_connections.clamp(1, 8))
-                .acquire_timeout(self.acquire_timeout)
-                .test_before_acquire(false)
-                .connect_lazy_with(options.create_if_missing(false));
-            (writer, reader)
-        };
-        let db = Db::new(Pool::Sqlite { writer, reader }, self.max_payload, &self.source, location);
-        Ok(db.with_shapes(self.shapes))
-    }
-
-    #[cfg(feature = "sqlite")]
-    fn sqlite_error(&self, error: sqlx::Error) -> Error {
-        let code = match &error {
-            sqlx::Error::Database(error) => error.code().unwrap_or_default().into_owned(),
-            _ => String::new(),
-        };
-        match code.as_str() {
-            "14" => self.error(
-                "the file cannot be opened or created".into(),
-                "check that its folder exists and can be written",
-            ),
-            "26" => self.error("the file is not a SQLite database".into(), "point the variable to another file"),
-            "8" => self.error("the file is read-only".into(), "allow this user to write it"),
-            "5" => self.error("the file is locked by another program".into(), "stop the other program"),
-            _ => self.error("the file cannot be opened".into(), "check path and permissions"),
-        }
+        let help = "build `shared` with its feature `sqlite`";
+        Err(self.url.error("this program was built without SQLite".into(), help))
     }
 }

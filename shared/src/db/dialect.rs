@@ -74,9 +74,13 @@ impl SqlText {
         Self(Cow::Owned(text))
     }
 
-    pub(crate) fn into_safe(self) -> sqlx::AssertSqlSafe<Cow<'static, str>> {
-        // audited: constants of this crate and of its derives, and what the query builder joins out of them
-        sqlx::AssertSqlSafe(self.0)
+    pub(crate) fn into_sql(self) -> sqlx::SqlStr {
+        use sqlx::SqlSafeStr as _;
+        match self.0 {
+            Cow::Borrowed(text) => text.into_sql_str(),
+            // audited: constants of this crate and of its derives, and what the query builder joins out of them
+            Cow::Owned(text) => sqlx::AssertSqlSafe(std::sync::Arc::<str>::from(text)).into_sql_str(),
+        }
     }
 }
 

@@ -5,8 +5,12 @@ use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use super::Db;
 use super::dialect::{Args, ArgsInner, Engine, Row, RowInner, SqlText};
 use super::failure::{Names, classify};
+#[cfg(feature = "postgres")]
+use super::lease::Lease;
+use super::lease::limited;
 use super::tx::TxInner;
-use crate::error::Result;
+use super::watch::Watch;
+use crate::error::{Error, Result};
 
 /// A pool or a transaction; cheap to clone.
 #[derive(Debug, Clone)]
@@ -24,24 +28,70 @@ pub(crate) enum Access {
     Write,
 }
 
-/// Runs something on the pool of either engine, with its arguments and its kind of row.
+/// Runs something on a connection of either engine's pool, with its arguments and its kind of row, and translates its
+/// error. A server that does not answer in time loses the connection.
 macro_rules! on_pool {
-    ($db:expr, $access:expr, $args:expr, |$arguments:ident, $pool:ident, $row:ident| $run:expr) => {
-        match $args.inner {
+    ($db:expr, $access:expr, $sql:expr, $names:expr, $args:expr, |$arguments:ident, $connection:ident, $row:ident| $run:expr) => {{
+        let db = $db;
+        db.allows($access)?;
+        let engine = db.engine();
+        match $args {
             #[cfg(feature = "postgres")]
             ArgsInner::Postgres($arguments) => {
-                let ($pool, $row) = ($db.postgres_pool(), RowInner::Postgres);
-                // Postgres' pool serves readers and writers
-                let _ = $access;
-                $run
+                let mut lease =
+                    Lease::acquire(db.postgres_pool()).await.map_err(|error| classify(error, engine, $names))?;
+                let watch = Watch::start(&$sql, $names, db.slow());
+                let $row = RowInner::Postgres;
+                let statement = lease.single(db.is_behind_pgbouncer(), async |$connection| $run);
+                let ended = limited(db.limit(), statement).await;
+                watch.ended();
+                if ended.is_none() {
+                    lease.kill();
+                }
+                ended.ok_or(SILENT)?.map_err(|error| classify(error, engine, $names))
             }
             #[cfg(feature = "sqlite")]
             ArgsInner::Sqlite($arguments) => {
-                let ($pool, $row) = ($db.sqlite_pool($access), RowInner::Sqlite);
-                $run
+                let mut connection =
+                    db.sqlite_pool($access).acquire().await.map_err(|error| classify(error, engine, $names))?;
+                let watch = Watch::start(&$sql, $names, db.slow());
+                let $row = RowInner::Sqlite;
+                let $connection = &mut *connection;
+                let result = $run;
+                watch.ended();
+                result.map_err(|error| classify(error, engine, $names))
             }
         }
-    };
+    }};
+}
+
+/// What a statement gets to which the server has not answered.
+const SILENT: Error =
+    Error::Timeout { what: "the statement (the database did not answer, so its connection was closed)" };
+
+/// Runs something on a transaction's connection.
+macro_rules! on_tx {
+    ($tx:expr, $access:expr, $sql:expr, $names:expr, |$checkout:ident| $run:expr) => {{
+        let tx = $tx;
+        let mut checkout = tx.checkout($access)?;
+        let watch = Watch::start(&$sql, $names, tx.db().slow());
+        let ended = limited(tx.db().limit(), async {
+            let $checkout = &mut checkout;
+            $run
+        })
+        .await;
+        watch.ended();
+        match ended {
+            Some(result) => {
+                checkout.give_back(result.is_ok());
+                result.map_err(|error| classify(error, tx.db().engine(), $names))
+            }
+            None => {
+                checkout.kill();
+                Err(SILENT)
+            }
+        }
+    }};
 }
 
 impl Executor {
@@ -66,6 +116,11 @@ impl Executor {
         Args::new(self.engine())
     }
 
+    /// Whether statements stay prepared: behind PgBouncer the next one may meet another connection of the server.
+    fn prepares(&self) -> bool {
+        !self.db().is_behind_pgbouncer()
+    }
+
     /// The first row of a result. `write` marks statements that change rows (`INSERT … RETURNING`).
     pub(crate) async fn fetch_optional(
         &self,
@@ -74,23 +129,17 @@ impl Executor {
         args: Args,
         names: Option<&Names>,
     ) -> Result<Option<Row>> {
-        let (sql, engine) = (sql.into().into_safe(), self.engine());
+        let sql = sql.into().into_sql();
         if let Some(error) = args.failed {
             return Err(error);
         }
         match self {
-            Self::Db(db) => {
-                let result = on_pool!(db, access, args, |arguments, pool, row| {
-                    sqlx::query_with(sql, arguments).fetch_optional(pool).await.map(|found| found.map(row).map(Row))
-                });
-                result.map_err(|error| classify(error, engine, names))
-            }
-            Self::Tx(tx) => {
-                let mut checkout = tx.checkout()?;
-                let result = checkout.fetch_optional(sql, args.inner).await;
-                checkout.give_back(result.is_ok());
-                result.map_err(|error| classify(error, engine, names))
-            }
+            Self::Db(db) => on_pool!(db, access, sql, names, args.inner, |arguments, connection, row| {
+                let found =
+                    sqlx::query_with(sql, arguments).persistent(self.prepares()).fetch_optional(connection).await;
+                found.map(|found| found.map(row).map(Row))
+            }),
+            Self::Tx(tx) => on_tx!(tx, access, sql, names, |checkout| checkout.fetch_optional(sql, args.inner).await),
         }
     }
 
@@ -102,49 +151,34 @@ impl Executor {
         args: Args,
         names: Option<&Names>,
     ) -> Result<Vec<Row>> {
-        let (sql, engine) = (sql.into().into_safe(), self.engine());
+        let sql = sql.into().into_sql();
         if let Some(error) = args.failed {
             return Err(error);
         }
         match self {
-            Self::Db(db) => {
-                let result = on_pool!(db, access, args, |arguments, pool, row| {
-                    sqlx::query_with(sql, arguments)
-                        .fetch(pool)
-                        .map_ok(|found| Row(row(found)))
-                        .try_collect::<Vec<Row>>()
-                        .await
-                });
-                result.map_err(|error| classify(error, engine, names))
-            }
-            Self::Tx(tx) => {
-                let mut checkout = tx.checkout()?;
-                let result = checkout.fetch_all(sql, args.inner).await;
-                checkout.give_back(result.is_ok());
-                result.map_err(|error| classify(error, engine, names))
-            }
+            Self::Db(db) => on_pool!(db, access, sql, names, args.inner, |arguments, connection, row| {
+                let rows = sqlx::query_with(sql, arguments)
+                    .persistent(self.prepares())
+                    .fetch(connection)
+                    .map_ok(|found| Row(row(found)));
+                rows.try_collect::<Vec<Row>>().await
+            }),
+            Self::Tx(tx) => on_tx!(tx, access, sql, names, |checkout| checkout.fetch_all(sql, args.inner).await),
         }
     }
 
     /// Runs a statement and returns how many rows it changed.
     pub(crate) async fn execute(&self, sql: impl Into<SqlText>, args: Args, names: Option<&Names>) -> Result<u64> {
-        let (sql, engine) = (sql.into().into_safe(), self.engine());
+        let sql = sql.into().into_sql();
         if let Some(error) = args.failed {
             return Err(error);
         }
         match self {
-            Self::Db(db) => {
-                let result = on_pool!(db, Access::Write, args, |arguments, pool, _row| {
-                    sqlx::query_with(sql, arguments).execute(pool).await.map(|done| done.rows_affected())
-                });
-                result.map_err(|error| classify(error, engine, names))
-            }
-            Self::Tx(tx) => {
-                let mut checkout = tx.checkout()?;
-                let result = checkout.execute(sql, args.inner).await;
-                checkout.give_back(result.is_ok());
-                result.map_err(|error| classify(error, engine, names))
-            }
+            Self::Db(db) => on_pool!(db, Access::Write, sql, names, args.inner, |arguments, connection, _row| {
+                let done = sqlx::query_with(sql, arguments).persistent(self.prepares()).execute(connection).await;
+                done.map(|done| done.rows_affected())
+            }),
+            Self::Tx(tx) => on_tx!(tx, Access::Write, sql, names, |checkout| checkout.execute(sql, args.inner).await),
         }
     }
 
@@ -161,17 +195,46 @@ impl Executor {
             return futures_util::stream::once(async { Err(error) }).boxed();
         }
         match self.clone() {
-            Self::Db(db) => on_pool!(db, Access::Read, args, |arguments, pool, row| {
-                let pool = pool.clone();
-                async_rows(move |sender| async move {
-                    let mut rows = sqlx::query_with(sql.into_safe(), arguments).fetch(&pool);
-                    while let Some(found) = rows.next().await {
-                        let found = found.map(|found| Row(row(found))).map_err(|error| classify(error, engine, names));
-                        if sender.send(found).await.is_err() {
-                            break;
+            Self::Db(db) => async_rows(move |sender| async move {
+                let sql = sql.into_sql();
+                let translate = |error| classify(error, engine, names);
+                match args.inner {
+                    #[cfg(feature = "postgres")]
+                    ArgsInner::Postgres(arguments) => {
+                        let mut lease = match Lease::acquire(db.postgres_pool()).await {
+                            Ok(lease) => lease,
+                            Err(error) => return drop(sender.send(Err(translate(error))).await),
+                        };
+                        let prepares = !db.is_behind_pgbouncer();
+                        if !prepares && let Err(error) = lease.begin("BEGIN READ ONLY").await {
+                            return drop(sender.send(Err(translate(error))).await);
+                        }
+                        let mut rows = sqlx::query_with(sql, arguments).persistent(prepares).fetch(lease.connection());
+                        loop {
+                            // the time for one row: a slow reader of the stream is not the server's fault
+                            let Some(next) = limited(db.limit(), rows.next()).await else {
+                                drop(rows);
+                                lease.kill();
+                                return drop(sender.send(Err(SILENT)).await);
+                            };
+                            let Some(found) = next else { return };
+                            let found = found.map(|found| Row(RowInner::Postgres(found))).map_err(translate);
+                            if sender.send(found).await.is_err() {
+                                return;
+                            }
                         }
                     }
-                })
+                    #[cfg(feature = "sqlite")]
+                    ArgsInner::Sqlite(arguments) => {
+                        let mut rows = sqlx::query_with(sql, arguments).fetch(db.sqlite_pool(Access::Read));
+                        while let Some(found) = rows.next().await {
+                            let found = found.map(|found| Row(RowInner::Sqlite(found))).map_err(translate);
+                            if sender.send(found).await.is_err() {
+                                return;
+                            }
+                        }
+                    }
+                }
             }),
             tx @ Self::Tx(_) => {
                 let args = Args { inner: args.inner, failed: None };
@@ -185,20 +248,15 @@ impl Executor {
 
     /// Runs statements that take no arguments and may be several in one text: DDL.
     pub(crate) async fn execute_script(&self, sql: impl Into<SqlText>) -> Result<()> {
-        let (sql, engine) = (sql.into().into_safe(), self.engine());
+        let sql = sql.into().into_sql();
         match self {
             Self::Db(db) => {
-                let result = on_pool!(db, Access::Write, self.args(), |_arguments, pool, _row| {
-                    sqlx::raw_sql(sql).execute(pool).await.map(|_| ())
-                });
-                result.map_err(|error| classify(error, engine, None))
+                on_pool!(db, Access::Write, sql, None, self.args().inner, |_arguments, connection, _row| {
+                    sqlx::raw_sql(sql).execute(connection).await.map(|_| ())
+                })
             }
-            Self::Tx(tx) => {
-                let mut checkout = tx.checkout()?;
-                let result = checkout.script(sql).await;
-                checkout.give_back(result.is_ok());
-                result.map_err(|error| classify(error, engine, None))
-            }
+            // savepoints too
+            Self::Tx(tx) => on_tx!(tx, Access::Read, sql, None, |checkout| checkout.script(sql).await),
         }
     }
 }

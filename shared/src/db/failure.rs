@@ -8,6 +8,13 @@ use std::borrow::Cow;
 use crate::db::dialect::Engine;
 use crate::error::{DatabaseError, DecodeCode, DecodeError, Error};
 
+/// The lock of SQLite's file, as something that is busy.
+pub(super) const FILE: &str = "the database file";
+
+/// What a write gets where only reads are allowed.
+pub(super) const READ_ONLY: &str = "this is read-only, so it cannot write or publish\nhelp: use a transaction without \
+     `read_only()`, and the `Db` itself instead of `db.read_only()`";
+
 /// What is needed to say an error in an entity's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Names {
@@ -109,6 +116,7 @@ fn postgres(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&N
         "55P03" => Error::Busy { what: "the row" },
         "53300" => Error::Busy { what: "the database server (too many connections)" },
         "57014" => Error::Timeout { what: "the statement" },
+        "25006" => other(Engine::Postgres, Some(code), "the transaction is read-only, or the server is a replica"),
         "57P01" | "57P02" | "57P03" => unavailable(Engine::Postgres, "the server is shutting down or starting", None),
         code if code.starts_with("08") => unavailable(Engine::Postgres, "the connection failed", None),
         code if code.starts_with("28") => {
@@ -160,7 +168,7 @@ fn sqlite(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&Nam
             let field = names.map_or_else(|| column.to_owned(), |names| names.field(column));
             Error::Required { entity: entity(names, (!table.is_empty()).then_some(table)), field }
         }
-        "5" | "6" | "261" | "262" | "517" => Error::Busy { what: "the database file" },
+        "5" | "6" | "261" | "262" | "517" => Error::Busy { what: FILE },
         "13" => other(Engine::Sqlite, Some(code), "the disk is full"),
         "9" => Error::Timeout { what: "the statement" },
         "1" if message.starts_with("no such table") => {
@@ -169,7 +177,9 @@ fn sqlite(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&Nam
         "1" if message.starts_with("no such column") || message.contains("has no column") => {
             other(Engine::Sqlite, Some(code), "a column is missing; the table is older than the program")
         }
-        "8" | "776" | "1544" => other(Engine::Sqlite, Some(code), "the database file is read-only"),
+        "8" | "776" | "1032" | "1288" | "1544" => {
+            other(Engine::Sqlite, Some(code), "the database file or the transaction is read-only")
+        }
         "14" => unavailable(Engine::Sqlite, "the database file cannot be opened", None),
         "26" => other(Engine::Sqlite, Some(code), "the file is not a SQLite database"),
         _ => other(Engine::Sqlite, Some(code), "the statement was refused"),

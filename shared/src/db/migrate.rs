@@ -93,6 +93,9 @@ CREATE INDEX shared_dead_letters_waiting_idx ON shared_dead_letters (parked_at) 
 ",
 }];
 
+/// The version of the library's own tables that this program works with.
+pub(super) const LAYOUT: u32 = 1;
+
 /// Serializes all processes that create tables in one database.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7809917286538507)";
 
@@ -115,6 +118,17 @@ impl Db {
             Ok(())
         })
         .await
+    }
+}
+
+impl Db {
+    /// The version of the library's own tables, and how many migrations of the service were applied.
+    pub(super) async fn schema_state(&self) -> (Option<u32>, Option<u64>) {
+        let executor = self.executor();
+        let sql = "SELECT CAST(count(*) AS bigint) FROM shared_schema";
+        let steps = executor.fetch_optional(Access::Read, sql, executor.args(), None).await;
+        let steps = steps.and_then(|row| super::outbox::count(row.as_ref(), 0));
+        (steps.ok().and_then(|steps| u32::try_from(steps).ok()), None)
     }
 }
 

@@ -5,10 +5,14 @@ pub mod dead_letter;
 pub(crate) mod dialect;
 pub(crate) mod executor;
 pub(crate) mod failure;
+mod health;
 pub mod inbox;
+mod lease;
 pub mod migrate;
 pub mod outbox;
 mod tx;
+mod tx_options;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +25,11 @@ pub use self::dialect::{Args, Engine, Row, Sql, SqlText};
 use self::executor::Access;
 pub use self::executor::Executor;
 pub use self::failure::Names;
+pub use self::health::{Health, PoolUse};
 pub use self::inbox::Inbox;
 pub use self::outbox::Outbox;
 pub use self::tx::Tx;
+pub use self::tx_options::{Isolation, TxOptions};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::event::{Shape, Shapes};
@@ -43,6 +49,7 @@ pub struct Db {
     inner: Arc<Inner>,
     source: Arc<str>,
     shapes: Shapes,
+    read_only: bool,
 }
 
 struct Inner {
@@ -50,11 +57,16 @@ struct Inner {
     nudge: Notify,
     max_payload: usize,
     location: Location,
+    /// The longest wait for an answer of the server's.
+    limit: Option<Duration>,
+    /// From how long on a statement counts as slow.
+    slow: Duration,
+    pgbouncer: bool,
 }
 
 enum Pool {
     #[cfg(feature = "postgres")]
-    Postgres(sqlx::PgPool),
+    Postgres { primary: sqlx::PgPool, replica: Option<sqlx::PgPool> },
     #[cfg(feature = "sqlite")]
     Sqlite { writer: sqlx::SqlitePool, reader: sqlx::SqlitePool },
 }
@@ -97,9 +109,8 @@ impl Db {
         DbOptions::from_config(&config).connect().await
     }
 
-    fn new(pool: Pool, max_payload: usize, source: &str, location: Location) -> Self {
-        let inner = Inner { pool, nudge: Notify::new(), max_payload, location };
-        Self { inner: Arc::new(inner), source: source.into(), shapes: Shapes::new() }
+    fn new(inner: Inner, source: &str, shapes: Shapes) -> Self {
+        Self { inner: Arc::new(inner), source: source.into(), shapes, read_only: false }
     }
 
     /// The same database, publishing as another service (`ce-source`).
@@ -137,7 +148,7 @@ impl Db {
     pub fn engine(&self) -> Engine {
         match &self.inner.pool {
             #[cfg(feature = "postgres")]
-            Pool::Postgres(_) => Engine::Postgres,
+            Pool::Postgres { .. } => Engine::Postgres,
             #[cfg(feature = "sqlite")]
             Pool::Sqlite { .. } => Engine::Sqlite,
         }
@@ -145,6 +156,56 @@ impl Db {
 
     pub(crate) fn location(&self) -> &Location {
         &self.inner.location
+    }
+
+    pub(super) fn limit(&self) -> Option<Duration> {
+        self.inner.limit
+    }
+
+    pub(super) fn slow(&self) -> Duration {
+        self.inner.slow
+    }
+
+    /// Whether connections pass a PgBouncer that gives a server's connection to each transaction anew.
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code))] // SQLite has none
+    pub(crate) fn is_behind_pgbouncer(&self) -> bool {
+        self.inner.pgbouncer
+    }
+
+    /// The same database for reading: from the replica, if there is one (`DATABASE_REPLICA_URL`); on SQLite by
+    /// connections that do not wait for the one that writes. Writing through it is [`Error::Usage`].
+    ///
+    /// A replica lags behind: what was written a moment ago may not be there yet. Who reads what they have just
+    /// written reads it through the `Db` itself, or in the transaction. A transaction of this handle is read-only and
+    /// stays on one connection, so all its statements are answered by the same server.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # #[cfg(feature = "sqlite")] {
+    /// # use shared::db::{Isolation, TxOptions};
+    /// # let db = shared::Db::connect("sqlite::memory:").await?;
+    /// let reports = db.read_only();
+    /// let one_view = TxOptions::new().isolation(Isolation::RepeatableRead);
+    /// reports.transaction_with(one_view, async |_tx| Ok(())).await?;
+    /// # }
+    /// # Ok::<(), shared::Error>(()) }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn read_only(&self) -> Self {
+        Self { read_only: true, ..self.clone() }
+    }
+
+    /// Whether this handle is for reading.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    fn allows(&self, access: Access) -> Result<()> {
+        match access {
+            Access::Write if self.read_only => Err(Error::Usage(failure::READ_ONLY.into())),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn max_payload(&self) -> usize {
@@ -184,19 +245,55 @@ impl Db {
         F: AsyncFnOnce(&mut Tx) -> Result<T>,
     {
         let mut tx = Tx::begin(self).await?;
-        match work(&mut tx).await {
-            Ok(value) => {
-                tx.commit().await?;
-                Ok(value)
-            }
-            Err(error) => {
-                if let Err(undo) = tx.rollback().await {
-                    tracing::warn!(
-                        error = undo.report(),
-                        "rollback failed; the server rolls back when the connection closes"
-                    );
+        let result = work(&mut tx).await;
+        tx.end(result).await
+    }
+
+    /// [`transaction`](Self::transaction) with an isolation level, read-only, or run again when it loses against
+    /// another one.
+    ///
+    /// With [`TxOptions::retry`] the closure runs as a whole each time, on a clone of what it has captured, so what it
+    /// does outside of the database happens again. Hooks for after the commit are those of the last run.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # #[cfg(feature = "sqlite")] {
+    /// use shared::db::{Isolation, TxOptions};
+    ///
+    /// # let db = shared::Db::connect("sqlite::memory:").await?;
+    /// let serializable = TxOptions::new().isolation(Isolation::Serializable).retry(5);
+    /// let answer = db.transaction_with(serializable, async |_tx| Ok(42)).await?;
+    /// assert_eq!(answer, 42);
+    /// # }
+    /// # Ok::<(), shared::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// As [`transaction`](Self::transaction), of the last run; [`Error::Usage`] for a write in a read-only one.
+    pub async fn transaction_with<T, F>(&self, options: TxOptions, work: F) -> Result<T>
+    where
+        // not `AsyncFnMut`: rustc cannot prove that its futures may be sent to another thread
+        F: AsyncFnOnce(&mut Tx) -> Result<T> + Clone,
+    {
+        let mut runs = 0;
+        loop {
+            runs += 1;
+            let result = match Tx::begin_with(self, options).await {
+                Ok(mut tx) => {
+                    let result = work.clone()(&mut tx).await;
+                    tx.end(result).await
                 }
-                Err(error)
+                Err(error) => Err(error),
+            };
+            match result {
+                Ok(value) => return Ok(value),
+                Err(error) => match options.pause(&error, runs) {
+                    Some(pause) => {
+                        tracing::debug!(error = error.report(), runs, "the transaction lost; running it again");
+                        tokio::time::sleep(pause).await;
+                    }
+                    None => return Err(error),
+                },
             }
         }
     }
@@ -219,19 +316,6 @@ impl Db {
         DeadLetters::new(self.clone())
     }
 
-    /// Asks the database whether it is there.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`], or [`Error::Timeout`] after five seconds.
-    pub async fn ping(&self) -> Result<()> {
-        let executor = self.executor();
-        let question = executor.fetch_optional(Access::Read, "SELECT 1", executor.args(), None);
-        match tokio::time::timeout(Duration::from_secs(5), question).await {
-            Ok(answer) => answer.map(|_| ()),
-            Err(_) => Err(Error::Timeout { what: "the database" }),
-        }
-    }
-
     /// Wakes the relay: there are events to publish.
     pub(crate) fn nudge(&self) {
         self.inner.nudge.notify_one();
@@ -246,7 +330,12 @@ impl Db {
     pub async fn close(&self) {
         match &self.inner.pool {
             #[cfg(feature = "postgres")]
-            Pool::Postgres(pool) => pool.close().await,
+            Pool::Postgres { primary, replica } => {
+                if let Some(replica) = replica {
+                    replica.close().await;
+                }
+                primary.close().await;
+            }
             #[cfg(feature = "sqlite")]
             Pool::Sqlite { writer, reader } => {
                 reader.close().await;
@@ -260,7 +349,7 @@ impl Db {
     #[must_use]
     pub fn postgres(&self) -> Option<&sqlx::PgPool> {
         match &self.inner.pool {
-            Pool::Postgres(pool) => Some(pool),
+            Pool::Postgres { .. } => Some(self.postgres_pool()),
             #[cfg(feature = "sqlite")]
             Pool::Sqlite { .. } => None,
         }
@@ -272,7 +361,7 @@ impl Db {
     pub fn sqlite(&self) -> Option<&sqlx::SqlitePool> {
         match &self.inner.pool {
             #[cfg(feature = "postgres")]
-            Pool::Postgres(_) => None,
+            Pool::Postgres { .. } => None,
             Pool::Sqlite { reader, .. } => Some(reader),
         }
     }
@@ -280,7 +369,8 @@ impl Db {
     #[cfg(feature = "postgres")]
     pub(super) fn postgres_pool(&self) -> &sqlx::PgPool {
         match &self.inner.pool {
-            Pool::Postgres(pool) => pool,
+            Pool::Postgres { replica: Some(replica), .. } if self.read_only => replica,
+            Pool::Postgres { primary, .. } => primary,
             #[cfg(feature = "sqlite")]
             Pool::Sqlite { .. } => unreachable!("arguments and transactions are made for the engine of their `Db`"),
         }
@@ -290,7 +380,7 @@ impl Db {
     pub(super) fn sqlite_pool(&self, access: Access) -> &sqlx::SqlitePool {
         match &self.inner.pool {
             #[cfg(feature = "postgres")]
-            Pool::Postgres(_) => unreachable!("arguments and transactions are made for the engine of their `Db`"),
+            Pool::Postgres { .. } => unreachable!("arguments and transactions are made for the engine of their `Db`"),
             Pool::Sqlite { writer, reader } => match access {
                 Access::Read => reader,
                 Access::Write => writer,

@@ -3,12 +3,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::TryStreamExt;
+use sqlx::SqlStr;
 
 use super::Db;
 use super::dialect::{ArgsInner, Engine, Row, RowInner};
-use super::executor::Executor;
-use super::failure::classify;
+use super::executor::{Access, Executor};
+use super::failure::{READ_ONLY, classify};
+use super::lease::{Lease, limited};
 use super::outbox;
+use super::tx_options::TxOptions;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::event::{Outgoing, Publish};
@@ -31,6 +34,7 @@ pub struct Tx {
 pub struct TxInner {
     db: Db,
     context: Context,
+    read_only: bool,
     slot: Mutex<Slot>,
     // no statement is under way while one of these is locked, and no lock is held across an await
     events: Mutex<Vec<Outgoing>>,
@@ -51,9 +55,38 @@ enum Slot {
 
 enum Connection {
     #[cfg(feature = "postgres")]
-    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+    Postgres(Lease<sqlx::Postgres>),
     #[cfg(feature = "sqlite")]
-    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Sqlite(Lease<sqlx::Sqlite>),
+}
+
+impl Connection {
+    async fn commit(&mut self) -> sqlx::Result<()> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(lease) => lease.commit().await,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(lease) => lease.commit().await,
+        }
+    }
+
+    async fn rollback(&mut self) -> sqlx::Result<()> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(lease) => lease.rollback().await,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(lease) => lease.rollback().await,
+        }
+    }
+
+    fn kill(&mut self) {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(lease) => lease.kill(),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(lease) => lease.kill(),
+        }
+    }
 }
 
 impl std::fmt::Debug for TxInner {
@@ -73,7 +106,10 @@ impl TxInner {
     }
 
     /// Takes the connection for one statement.
-    pub(super) fn checkout(&self) -> Result<Checkout<'_>> {
+    pub(super) fn checkout(&self, access: Access) -> Result<Checkout<'_>> {
+        if self.read_only && access == Access::Write {
+            return Err(Error::Usage(READ_ONLY.into()));
+        }
         self.take(false)
     }
 
@@ -120,14 +156,14 @@ macro_rules! on_connection {
     ($checkout:expr, $arguments:expr, |$args:ident, $connection:ident, $row:ident| $run:expr) => {
         match ($checkout.connection.as_mut(), $arguments) {
             #[cfg(feature = "postgres")]
-            (Some(Connection::Postgres(transaction)), ArgsInner::Postgres($args)) => {
-                let $connection = &mut **transaction;
+            (Some(Connection::Postgres(lease)), ArgsInner::Postgres($args)) => {
+                let $connection = lease.connection();
                 let $row = RowInner::Postgres;
                 $run
             }
             #[cfg(feature = "sqlite")]
-            (Some(Connection::Sqlite(transaction)), ArgsInner::Sqlite($args)) => {
-                let $connection = &mut **transaction;
+            (Some(Connection::Sqlite(lease)), ArgsInner::Sqlite($args)) => {
+                let $connection = lease.connection();
                 let $row = RowInner::Sqlite;
                 $run
             }
@@ -136,8 +172,6 @@ macro_rules! on_connection {
         }
     };
 }
-
-type SafeSql = sqlx::AssertSqlSafe<std::borrow::Cow<'static, str>>;
 
 impl Checkout<'_> {
     pub(super) fn give_back(mut self, succeeded: bool) {
@@ -148,35 +182,58 @@ impl Checkout<'_> {
         }
     }
 
+    /// The server does not answer: the connection is closed, and the transaction broken.
+    pub(super) fn kill(mut self) {
+        if let Some(connection) = self.connection.as_mut() {
+            connection.kill();
+        }
+    }
+
     fn end(mut self) -> Option<Connection> {
         *lock(&self.tx.slot) = Slot::Ended;
         self.connection.take()
     }
 
-    pub(super) async fn fetch_optional(&mut self, sql: SafeSql, args: ArgsInner) -> sqlx::Result<Option<Row>> {
+    pub(super) async fn fetch_optional(&mut self, sql: SqlStr, args: ArgsInner) -> sqlx::Result<Option<Row>> {
+        let persistent = !self.tx.db.is_behind_pgbouncer();
         on_connection!(self, args, |args, connection, row| {
-            sqlx::query_with(sql, args).fetch_optional(connection).await.map(|found| found.map(row).map(Row))
+            sqlx::query_with(sql, args)
+                .persistent(persistent)
+                .fetch_optional(connection)
+                .await
+                .map(|found| found.map(row).map(Row))
         })
     }
 
-    pub(super) async fn fetch_all(&mut self, sql: SafeSql, args: ArgsInner) -> sqlx::Result<Vec<Row>> {
+    pub(super) async fn fetch_all(&mut self, sql: SqlStr, args: ArgsInner) -> sqlx::Result<Vec<Row>> {
+        let persistent = !self.tx.db.is_behind_pgbouncer();
         on_connection!(self, args, |args, connection, row| {
-            sqlx::query_with(sql, args).fetch(connection).map_ok(|found| Row(row(found))).try_collect().await
+            sqlx::query_with(sql, args)
+                .persistent(persistent)
+                .fetch(connection)
+                .map_ok(|found| Row(row(found)))
+                .try_collect()
+                .await
         })
     }
 
-    pub(super) async fn execute(&mut self, sql: SafeSql, args: ArgsInner) -> sqlx::Result<u64> {
+    pub(super) async fn execute(&mut self, sql: SqlStr, args: ArgsInner) -> sqlx::Result<u64> {
+        let persistent = !self.tx.db.is_behind_pgbouncer();
         on_connection!(self, args, |args, connection, _row| {
-            sqlx::query_with(sql, args).execute(connection).await.map(|done| done.rows_affected())
+            sqlx::query_with(sql, args)
+                .persistent(persistent)
+                .execute(connection)
+                .await
+                .map(|done| done.rows_affected())
         })
     }
 
-    pub(super) async fn script(&mut self, sql: SafeSql) -> sqlx::Result<()> {
+    pub(super) async fn script(&mut self, sql: SqlStr) -> sqlx::Result<()> {
         match self.connection.as_mut() {
             #[cfg(feature = "postgres")]
-            Some(Connection::Postgres(transaction)) => sqlx::raw_sql(sql).execute(&mut **transaction).await.map(|_| ()),
+            Some(Connection::Postgres(lease)) => sqlx::raw_sql(sql).execute(lease.connection()).await.map(|_| ()),
             #[cfg(feature = "sqlite")]
-            Some(Connection::Sqlite(transaction)) => sqlx::raw_sql(sql).execute(&mut **transaction).await.map(|_| ()),
+            Some(Connection::Sqlite(lease)) => sqlx::raw_sql(sql).execute(lease.connection()).await.map(|_| ()),
             None => unreachable!("a checkout holds its connection until it is given back or ended, which consume it"),
         }
     }
@@ -190,7 +247,7 @@ impl Drop for Checkout<'_> {
                 *slot = Slot::Broken;
             }
             drop(slot);
-            // sqlx queues a ROLLBACK when it drops a transaction
+            // a lease queues a ROLLBACK when it is dropped
             drop(connection);
         }
     }
@@ -198,16 +255,22 @@ impl Drop for Checkout<'_> {
 
 impl Tx {
     pub(crate) async fn begin(db: &Db) -> Result<Self> {
+        Self::begin_with(db, TxOptions::new()).await
+    }
+
+    pub(super) async fn begin_with(db: &Db, options: TxOptions) -> Result<Self> {
+        let options = if db.is_read_only() { options.read_only() } else { options };
         let (db, context) = (db.clone(), Context::current());
         // A future dropped inside sqlx' `begin` can leave a pooled connection in an open transaction (9 of 23
         // tries on Postgres with sqlx 0.9.0). In a task of its own `begin` always runs to its end, which the
         // pool's timeout bounds; a transaction that nobody waits for any more is rolled back by its drop.
         let task = tokio::spawn(async move {
-            let connection = connect(&db).await.map_err(|error| classify(error, db.engine(), None))?;
+            let connection = connect(&db, options).await?;
             Ok(Self {
                 inner: Arc::new(TxInner {
                     db,
                     context,
+                    read_only: options.refuses_writes(),
                     slot: Mutex::new(Slot::Idle(connection)),
                     events: Mutex::default(),
                     after_commit: Mutex::default(),
@@ -247,6 +310,9 @@ impl Tx {
     }
 
     pub(crate) fn publish_draft(&self, draft: crate::event::Draft) -> Result<uuid::Uuid> {
+        if self.inner.read_only {
+            return Err(Error::Usage(READ_ONLY.into()));
+        }
         let db = &self.inner.db;
         let shape = db.shapes().of(&draft.subject);
         let outgoing = draft.seal(&self.inner.context, db.source(), shape, db.max_payload())?;
@@ -297,7 +363,11 @@ impl Tx {
             let undo = format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}");
             // broken: then the guard sees to it that it stays so
             let Ok(mut checkout) = self.inner.take(true) else { return result };
-            let undone = checkout.script(super::SqlText::built(undo).into_safe()).await;
+            let undone = limited(self.inner.db.limit(), checkout.script(super::SqlText::built(undo).into_sql())).await;
+            let Some(undone) = undone else {
+                checkout.kill();
+                return result;
+            };
             checkout.give_back(undone.is_ok());
             undone.map_err(|error| classify(error, executor.engine(), None))?;
             lock(&self.inner.events).truncate(events);
@@ -317,9 +387,9 @@ impl Tx {
     where
         F: AsyncFnOnce(&mut sqlx::PgConnection) -> Result<T>,
     {
-        let mut checkout = self.inner.checkout()?;
+        let mut checkout = self.inner.checkout(Access::Read)?;
         let result = match checkout.connection.as_mut() {
-            Some(Connection::Postgres(transaction)) => work(transaction).await,
+            Some(Connection::Postgres(lease)) => work(lease.connection()).await,
             _ => Err(Error::Usage("this transaction is not on Postgres".into())),
         };
         checkout.give_back(result.is_ok());
@@ -336,9 +406,9 @@ impl Tx {
     where
         F: AsyncFnOnce(&mut sqlx::SqliteConnection) -> Result<T>,
     {
-        let mut checkout = self.inner.checkout()?;
+        let mut checkout = self.inner.checkout(Access::Read)?;
         let result = match checkout.connection.as_mut() {
-            Some(Connection::Sqlite(transaction)) => work(transaction).await,
+            Some(Connection::Sqlite(lease)) => work(lease.connection()).await,
             _ => Err(Error::Usage("this transaction is not on SQLite".into())),
         };
         checkout.give_back(result.is_ok());
@@ -351,20 +421,19 @@ impl Tx {
         if !events.is_empty() {
             outbox::insert(&self.executor(), &events).await?;
         }
-        let checkout = self.inner.checkout()?;
+        let checkout = self.inner.checkout(Access::Read)?;
         let engine = self.inner.db.engine();
-        let Some(connection) = checkout.end() else { return Ok(()) };
+        let Some(mut connection) = checkout.end() else { return Ok(()) };
         let (db, context) = (self.inner.db.clone(), self.inner.context.clone());
         let hooks = std::mem::take(&mut *lock(&self.inner.after_commit));
         let published = !events.is_empty();
         // in a task of its own, so that a caller who goes away leaves no commit half sent and no hook behind
         let task = tokio::spawn(context.scope(async move {
-            let committed = match connection {
-                #[cfg(feature = "postgres")]
-                Connection::Postgres(transaction) => transaction.commit().await,
-                #[cfg(feature = "sqlite")]
-                Connection::Sqlite(transaction) => transaction.commit().await,
+            let Some(committed) = limited(db.limit(), connection.commit()).await else {
+                connection.kill();
+                return Err(Error::Timeout { what: "the commit" });
             };
+            drop(connection);
             committed.map_err(|error| classify(error, engine, None))?;
             if published {
                 db.nudge();
@@ -384,18 +453,31 @@ impl Tx {
         }
     }
 
+    /// Commits or rolls back, as the work in it has ended.
+    pub(super) async fn end<T>(self, result: Result<T>) -> Result<T> {
+        match result {
+            Ok(value) => self.commit().await.map(|()| value),
+            Err(error) => {
+                if let Err(undo) = self.rollback().await {
+                    tracing::warn!(
+                        error = undo.report(),
+                        "rollback failed; the server rolls back when the connection closes"
+                    );
+                }
+                Err(error)
+            }
+        }
+    }
+
     /// Undoes everything.
     pub(crate) async fn rollback(self) -> Result<()> {
         let Ok(checkout) = self.inner.take(true) else { return Ok(()) };
-        let engine = self.inner.db.engine();
-        let result = match checkout.end() {
-            #[cfg(feature = "postgres")]
-            Some(Connection::Postgres(transaction)) => transaction.rollback().await,
-            #[cfg(feature = "sqlite")]
-            Some(Connection::Sqlite(transaction)) => transaction.rollback().await,
-            None => Ok(()),
+        let Some(mut connection) = checkout.end() else { return Ok(()) };
+        let Some(result) = limited(self.inner.db.limit(), connection.rollback()).await else {
+            connection.kill();
+            return Err(Error::Timeout { what: "the rollback" });
         };
-        result.map_err(|error| classify(error, engine, None))
+        result.map_err(|error| classify(error, self.inner.db.engine(), None))
     }
 }
 
@@ -424,17 +506,36 @@ impl Drop for SavepointGuard<'_> {
     }
 }
 
-async fn connect(db: &Db) -> sqlx::Result<Connection> {
-    match db.engine() {
+async fn connect(db: &Db, options: TxOptions) -> Result<Connection> {
+    let engine = db.engine();
+    let begin = options.begin(engine);
+    let opened: sqlx::Result<Option<Connection>> = match engine {
         #[cfg(feature = "postgres")]
-        Engine::Postgres => Ok(Connection::Postgres(db.postgres_pool().begin().await?)),
-        // a deferred transaction that becomes a writer gets SQLITE_BUSY at once, whatever the busy timeout
+        Engine::Postgres => match Lease::acquire(db.postgres_pool()).await {
+            Ok(mut lease) => match limited(db.limit(), lease.begin(begin)).await {
+                Some(begun) => begun.map(|()| Some(Connection::Postgres(lease))),
+                None => {
+                    lease.kill();
+                    Ok(None)
+                }
+            },
+            Err(error) => Err(error),
+        },
         #[cfg(feature = "sqlite")]
-        Engine::Sqlite => {
-            let pool = db.sqlite_pool(super::executor::Access::Write);
-            Ok(Connection::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?))
-        }
+        Engine::Sqlite => sqlite(db, options, begin).await.map(Some),
         #[allow(unreachable_patterns)] // reachable when an engine is not compiled in
         _ => unreachable!("a `Db` of an engine that is not compiled in cannot be made"),
+    };
+    opened.map_err(|error| classify(error, engine, None))?.ok_or(Error::Timeout { what: "the database" })
+}
+
+#[cfg(feature = "sqlite")]
+async fn sqlite(db: &Db, options: TxOptions, begin: &'static str) -> sqlx::Result<Connection> {
+    let access = if options.refuses_writes() { Access::Read } else { Access::Write };
+    let mut lease = Lease::acquire(db.sqlite_pool(access)).await?;
+    if options.refuses_writes() {
+        lease.refuse_writes().await?;
     }
+    lease.begin(begin).await?;
+    Ok(Connection::Sqlite(lease))
 }

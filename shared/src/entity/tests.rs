@@ -73,7 +73,7 @@ const COLUMNS: &str =
     r#""id", "ward", "doctor_id", "starts_at", "status", "urgent", "remarks", "version", "changed_at", "deleted_at""#;
 
 fn plain(sql: SqlText) -> String {
-    sql.into_safe().0.into_owned()
+    sql.into_sql().as_str().to_owned()
 }
 
 fn text((sql, args): (SqlText, crate::db::Args)) -> (String, usize) {

@@ -12,6 +12,9 @@ mod dropped;
 mod ending;
 mod failed;
 mod nested;
+mod options;
+#[cfg(feature = "postgres")]
+mod silence;
 mod spawned;
 mod statements;
 mod tables;

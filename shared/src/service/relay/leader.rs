@@ -9,7 +9,8 @@ const ASK: Duration = Duration::from_millis(500);
 
 /// The right to publish the outbox of a database, held by one process at a time.
 pub(crate) enum Leadership {
-    /// Postgres: an advisory lock of a session; the server frees it when the connection ends.
+    /// Postgres: an advisory lock of a session, or behind PgBouncer of a transaction, which keeps its connection to the
+    /// server; the server frees it when the connection ends.
     #[cfg(feature = "postgres")]
     Session(Box<sqlx::PgConnection>),
     /// SQLite: an operating system's lock on a file beside the database, freed when the process ends.
@@ -43,7 +44,14 @@ impl Leadership {
         // a connection of its own: a pool would close it when idle, and with it the lock
         let options = (*db.postgres()?.connect_options()).clone();
         let mut connection = options.connect().await.ok()?;
-        let sql = "SELECT pg_try_advisory_lock(7809917286538508)";
+        let sql = if db.is_behind_pgbouncer() {
+            // Between two statements of a READ COMMITTED transaction that writes nothing, no snapshot is held: it keeps
+            // nobody from cleaning up.
+            sqlx::raw_sql("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY").execute(&mut connection).await.ok()?;
+            "SELECT pg_try_advisory_xact_lock(7809917286538508)"
+        } else {
+            "SELECT pg_try_advisory_lock(7809917286538508)"
+        };
         let got: (bool,) = sqlx::query_as(sql).fetch_one(&mut connection).await.ok()?;
         got.0.then(|| Self::Session(Box::new(connection)))
     }
@@ -62,11 +70,12 @@ impl Leadership {
         match self {
             #[cfg(feature = "postgres")]
             Self::Session(connection) => {
-                use sqlx::Connection as _;
                 loop {
                     tokio::time::sleep(ASK).await;
-                    let alive = tokio::time::timeout(Duration::from_secs(3), connection.ping()).await;
-                    if !matches!(alive, Ok(Ok(()))) {
+                    // not `ping`, which sends nothing but a Sync: PgBouncer might answer that by itself
+                    let question = sqlx::raw_sql("SELECT 1").execute(&mut **connection);
+                    let alive = tokio::time::timeout(Duration::from_secs(3), question).await;
+                    if !matches!(alive, Ok(Ok(_))) {
                         return;
                     }
                 }
