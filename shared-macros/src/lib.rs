@@ -409,6 +409,7 @@ pub fn subscribe(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | `table = "…"` | the table; required |
 /// | `unique(a, b)` | these fields together are unique; with a `deleted_at`, among the rows that are not deleted |
 /// | `index(a, b)` | an index on these fields |
+/// | `emits(created = Event)` | events that its writes publish; see below |
 /// | `crate = path` | where `shared` is, if it was renamed |
 ///
 /// # On a field: `#[entity(..)]`
@@ -424,6 +425,61 @@ pub fn subscribe(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | `unique`, `index` | | this field alone |
 /// | `rename = "…"` | | the column's name, if it is not the field's |
 /// | `skip` | `Default` | not stored |
+///
+/// # Events: `emits(..)`
+///
+/// What happens to a row is published in the transaction that does it: both are there, or neither. `create` on a `Db`
+/// has a transaction of its own; `create_many`, `update_where` and `delete_where` publish an event for each row.
+///
+/// ```
+/// # use shared::prelude::*;
+/// #[derive(Debug, Clone, PartialEq, Entity)]
+/// #[entity(table = "visits", emits(
+///     created = VisitPlanned,
+///     updated(VisitMoved, when = Visit::moved),
+///     deleted = VisitCancelled,
+/// ))]
+/// pub struct Visit {
+///     #[entity(id)]      pub id: Uuid,
+///     pub starts_at: DateTime<Utc>,
+///     #[entity(version)] pub version: i64,
+/// }
+///
+/// impl Visit {
+///     fn moved(before: &Self, after: &Self) -> bool {
+///         before.starts_at != after.starts_at
+///     }
+/// }
+///
+/// #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+/// #[event(subject = "visit.planned", key = visit_id)]
+/// pub struct VisitPlanned { pub visit_id: Uuid }
+///
+/// impl From<&Visit> for VisitPlanned {
+///     fn from(visit: &Visit) -> Self {
+///         Self { visit_id: visit.id }
+///     }
+/// }
+/// # #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+/// # #[event(subject = "visit.moved", key = visit_id)]
+/// # pub struct VisitMoved { pub visit_id: Uuid }
+/// # impl From<&Visit> for VisitMoved { fn from(visit: &Visit) -> Self { Self { visit_id: visit.id } } }
+/// # #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+/// # #[event(subject = "visit.cancelled", key = visit_id)]
+/// # pub struct VisitCancelled { pub visit_id: Uuid }
+/// # impl From<&Visit> for VisitCancelled { fn from(visit: &Visit) -> Self { Self { visit_id: visit.id } } }
+/// ```
+///
+/// | key | on | a condition, `when = …`, is |
+/// |---|---|---|
+/// | `created` | a new row | `fn(&Visit) -> bool` |
+/// | `updated` | a patch that sets something | `fn(before: &Visit, after: &Visit) -> bool` |
+/// | `deleted` | a deletion, of any kind; of the row as it was, or with its mark | `fn(&Visit) -> bool` |
+/// | `restored` | `Repo::restore` | `fn(&Visit) -> bool` |
+///
+/// The event is an event's type or the enum of a domain, with `impl From<&Visit>`. Each key may be there more than once.
+/// What has no key emits nothing, and neither does what is written past the repository. An event that is refused (a
+/// rule of its own, its size) keeps the row from being written.
 ///
 /// # Rules: `#[validate(..)]`
 ///

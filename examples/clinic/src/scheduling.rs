@@ -2,13 +2,11 @@
 
 use shared::prelude::*;
 
-use crate::events::{
-    AppointmentCancelled, AppointmentEvent, AppointmentFulfilled, AppointmentScheduled, PatientEvent, PatientRegistered,
-};
+use crate::events::{AppointmentCancelled, AppointmentFulfilled, AppointmentScheduled, PatientRegistered};
 
 /// A patient.
 #[derive(Debug, Clone, PartialEq, Entity)]
-#[entity(table = "patients", unique(source_id))]
+#[entity(table = "patients", unique(source_id), emits(created = PatientRegistered))]
 pub struct Patient {
     #[entity(id)]
     pub id: Uuid,
@@ -58,7 +56,17 @@ pub enum Status {
 
 /// An appointment. A practitioner has one at a time of start.
 #[derive(Debug, Clone, PartialEq, Entity)]
-#[entity(table = "appointments", unique(source_id), unique(practitioner_id, starts_at), index(patient_id, starts_at))]
+#[entity(
+    table = "appointments",
+    unique(source_id),
+    unique(practitioner_id, starts_at),
+    index(patient_id, starts_at),
+    emits(
+        created = AppointmentScheduled,
+        updated(AppointmentFulfilled, when = Appointment::became_fulfilled),
+        updated(AppointmentCancelled, when = Appointment::became_cancelled),
+    )
+)]
 pub struct Appointment {
     #[entity(id)]
     pub id: Uuid,
@@ -103,17 +111,39 @@ impl From<&Appointment> for AppointmentScheduled {
     }
 }
 
+impl From<&Appointment> for AppointmentFulfilled {
+    fn from(appointment: &Appointment) -> Self {
+        Self {
+            appointment_id: appointment.id,
+            patient_id: appointment.patient_id,
+            practitioner_id: appointment.practitioner_id,
+            visit_type: appointment.visit_type.clone(),
+        }
+    }
+}
+
+impl From<&Appointment> for AppointmentCancelled {
+    fn from(appointment: &Appointment) -> Self {
+        Self { appointment_id: appointment.id, patient_id: appointment.patient_id }
+    }
+}
+
+impl Appointment {
+    fn became_fulfilled(before: &Self, after: &Self) -> bool {
+        before.status != Status::Fulfilled && after.status == Status::Fulfilled
+    }
+
+    fn became_cancelled(before: &Self, after: &Self) -> bool {
+        before.status != Status::Cancelled && after.status == Status::Cancelled
+    }
+}
+
 /// Registers a patient: the row and the event, or neither.
 ///
 /// # Errors
 /// [`Error::Unique`] when the source's id is taken; [`Error::Invalid`].
 pub async fn register(db: &Db, new: NewPatient) -> Result<Patient> {
-    db.transaction(async |tx| {
-        let patient = tx.repo::<Patient>().create(new).await?;
-        tx.publish(PatientRegistered::from(&patient)).await?;
-        Ok(patient)
-    })
-    .await
+    db.repo::<Patient>().create(new).await
 }
 
 /// Books an appointment: the row and the event, or neither.
@@ -122,12 +152,7 @@ pub async fn register(db: &Db, new: NewPatient) -> Result<Patient> {
 /// [`Error::Unique`] when the practitioner has another one at that time; [`Error::ForeignKey`] when patient or
 /// practitioner is unknown; [`Error::Invalid`].
 pub async fn book(db: &Db, new: NewAppointment) -> Result<Appointment> {
-    db.transaction(async |tx| {
-        let appointment = tx.repo::<Appointment>().create(new).await?;
-        tx.publish(AppointmentScheduled::from(&appointment)).await?;
-        Ok(appointment)
-    })
-    .await
+    db.repo::<Appointment>().create(new).await
 }
 
 /// Notes that the patient was seen.
@@ -135,19 +160,7 @@ pub async fn book(db: &Db, new: NewAppointment) -> Result<Appointment> {
 /// # Errors
 /// [`Error::Stale`] when somebody else changed the appointment in between.
 pub async fn fulfil(db: &Db, appointment: &Appointment) -> Result<Appointment> {
-    db.transaction(async |tx| {
-        let patch = AppointmentPatch::new().status(Status::Fulfilled);
-        let appointment = tx.repo::<Appointment>().update(appointment, patch).await?;
-        tx.publish(AppointmentFulfilled {
-            appointment_id: appointment.id,
-            patient_id: appointment.patient_id,
-            practitioner_id: appointment.practitioner_id,
-            visit_type: appointment.visit_type.clone(),
-        })
-        .await?;
-        Ok(appointment)
-    })
-    .await
+    db.repo::<Appointment>().update(appointment, AppointmentPatch::new().status(Status::Fulfilled)).await
 }
 
 /// Cancels an appointment.
@@ -155,13 +168,7 @@ pub async fn fulfil(db: &Db, appointment: &Appointment) -> Result<Appointment> {
 /// # Errors
 /// [`Error::Stale`] when somebody else changed the appointment in between.
 pub async fn cancel(db: &Db, appointment: &Appointment) -> Result<Appointment> {
-    db.transaction(async |tx| {
-        let patch = AppointmentPatch::new().status(Status::Cancelled);
-        let appointment = tx.repo::<Appointment>().update(appointment, patch).await?;
-        tx.publish(AppointmentCancelled { appointment_id: appointment.id, patient_id: appointment.patient_id }).await?;
-        Ok(appointment)
-    })
-    .await
+    db.repo::<Appointment>().update(appointment, AppointmentPatch::new().status(Status::Cancelled)).await
 }
 
 /// The service. It has no subscribers: it is asked by HTTP and by the import.
@@ -170,7 +177,6 @@ pub fn service() -> Service {
     Service::new("scheduling")
         .version(env!("CARGO_PKG_VERSION"))
         .docs("Patients, practitioners and appointments.")
-        .publishes(events![PatientEvent, AppointmentEvent])
         .entities(entities![Patient, Practitioner, PractitionerSource, Appointment])
         .entities(crate::import::entities())
 }

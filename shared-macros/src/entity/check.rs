@@ -4,8 +4,9 @@ use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::{Attribute, Data, DeriveInput, Field, Fields, GenericArgument, Ident, Path, PathArguments, Type, Visibility};
 
+use super::emits::Emit;
 use super::input::{FieldNames, FieldOptions, Flag, Input, Name, Target};
-use super::name;
+use super::{emits, name};
 use crate::attribute::{Value, plain_name};
 use crate::diagnostics::{Errors, did_you_mean};
 use crate::validate::{Rule, ValidatedField, rules_of_struct};
@@ -22,6 +23,7 @@ pub(crate) struct Model {
     pub(crate) indexes: Vec<Key>,
     /// The rules of the struct itself.
     pub(crate) whole: Vec<Rule>,
+    pub(crate) emits: Vec<Emit>,
 }
 
 /// One field that is a column.
@@ -112,7 +114,13 @@ pub(crate) fn check(input: Input<'_>, errors: &mut Errors) -> Model {
     }
     keys("unique", options.unique, &columns, &mut uniques, errors);
     keys("index", options.index, &columns, &mut indexes, errors);
-    Model { ident: item.ident.clone(), vis: item.vis.clone(), table, columns, skipped, uniques, indexes, whole }
+    let emits = emits::read(options.emits, errors);
+    let (ident, vis) = (item.ident.clone(), item.vis.clone());
+    let model = Model { ident, vis, table, columns, skipped, uniques, indexes, whole, emits };
+    if understood.on_fields {
+        emits::check(&model, errors);
+    }
+    model
 }
 
 fn rules(item: &DeriveInput, errors: &mut Errors) -> Vec<ValidatedField> {

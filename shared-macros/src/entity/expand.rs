@@ -6,6 +6,7 @@ use syn::spanned::Spanned;
 use syn::{Ident, Path};
 
 use super::check::{Column, Key, Model, Role, place};
+use super::emits;
 use super::name::of_constraint;
 use super::sql::Statements;
 use super::surface::{impls, new_ident, patch_ident, types};
@@ -57,7 +58,7 @@ fn entity(model: &Model) -> TokenStream {
             fn version(&self) -> ::core::option::Option<i64> { #version::number(&self.#ident) }
         }
     });
-    let whole = whole(model);
+    let (whole, (emits, _)) = (whole(model), emits::expand(model));
     generated! {
         #column_defs
         #[automatically_derived]
@@ -66,6 +67,7 @@ fn entity(model: &Model) -> TokenStream {
             type New = #new;
             type Patch = #patch;
             const DEF: &'static __shared::EntityDef = &#def;
+            #emits
             fn id(&self) -> &Self::Id { &self.#id }
             #version
             #whole
@@ -121,7 +123,7 @@ fn def(model: &Model) -> (TokenStream, TokenStream) {
         let target = target_entity(target);
         Some(generated!(__shared::ReferenceDef::new(#constraint, #name, || #target::DEF)))
     });
-    let (sql, names) = (statements(model), names(model));
+    let (sql, names, (_, emits)) = (statements(model), names(model), emits::expand(model));
     let def = generated! {
         __shared::EntityDef {
             name: #name,
@@ -131,6 +133,7 @@ fn def(model: &Model) -> (TokenStream, TokenStream) {
             uniques: &[#(#uniques),*],
             indexes: &[#(#indexes),*],
             references: &[#(#references),*],
+            emits: #emits,
             sql: #sql,
             names: #names,
         }

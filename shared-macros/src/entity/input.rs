@@ -3,7 +3,7 @@
 use darling::FromMeta;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Data, DeriveInput, Field, Fields, Ident, LitStr, Meta, Path, Token};
+use syn::{Attribute, Data, DeriveInput, Field, Fields, Ident, LitStr, Meta, MetaList, Path, Token};
 
 use crate::attribute::{CratePath, Form, Keys, Value, crate_path, options, text};
 use crate::diagnostics::Errors;
@@ -31,12 +31,18 @@ pub(crate) struct Options {
     pub(crate) unique: Vec<Value<FieldNames>>,
     #[darling(multiple)]
     pub(crate) index: Vec<Value<FieldNames>>,
+    #[darling(multiple)]
+    pub(crate) emits: Vec<Value<EmitList>>,
     #[darling(rename = "crate")]
     krate: Option<Value<CratePath>>,
 }
 
-const KEYS: Keys<'_> =
-    Keys { of: "entity", noun: "key", known: &["table", "unique", "index", "crate"], repeatable: &["unique", "index"] };
+const KEYS: Keys<'_> = Keys {
+    of: "entity",
+    noun: "key",
+    known: &["table", "unique", "index", "emits", "crate"],
+    repeatable: &["unique", "index", "emits"],
+};
 
 /// The keys of `#[entity(..)]` on a field.
 #[derive(Default, FromMeta)]
@@ -126,6 +132,17 @@ impl Form for FieldNames {
         let list = meta.require_list().ok()?;
         let names = Punctuated::<Ident, Token![,]>::parse_terminated.parse2(list.tokens.clone()).ok()?;
         (!names.is_empty()).then(|| Self(names.into_iter().collect()))
+    }
+}
+
+/// `emits(created = AppointmentScheduled)`.
+pub(crate) struct EmitList(pub(crate) MetaList);
+
+impl Form for EmitList {
+    const TAKES: &'static str = "what is done and the event that it emits, such as `(created = AppointmentScheduled)`";
+
+    fn read(meta: &Meta) -> Option<Self> {
+        meta.require_list().ok().filter(|list| !list.tokens.is_empty()).cloned().map(Self)
     }
 }
 

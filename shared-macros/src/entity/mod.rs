@@ -2,6 +2,7 @@
 //! (one checked model) -> expand, and a fallback.
 
 mod check;
+mod emits;
 mod enumeration;
 mod expand;
 mod fallback;

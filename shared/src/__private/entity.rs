@@ -7,11 +7,12 @@ pub use crate::db::{Args, Names, Row};
 pub use crate::entity::role::{DeletedAt, Version, WrittenAt};
 use crate::entity::scalar::{bind_text, bind_texts};
 pub use crate::entity::{
-    Assignments, Column, ColumnDef, ColumnType, Comparable, Entity, EntityDef, EntityId, EntityPatch, EntityValue,
-    Filter, Insert, IntoValue, KeyDef, MadeId, NewEntity, Newtype, ReferenceDef, Roles, Statements,
+    Assignments, Column, ColumnDef, ColumnType, Comparable, Emit, Entity, EntityDef, EntityId, EntityPatch,
+    EntityValue, Filter, Insert, IntoValue, KeyDef, MadeId, NewEntity, Newtype, ReferenceDef, Roles, Statements,
 };
 use crate::error::Result;
 pub use crate::event::subject::{FromToken, OrderingKey, SubjectToken, TokenForm};
+use crate::event::{Draft, EventInfo, Publish};
 pub use crate::time::now;
 
 /// A field as a patch would make it.
@@ -105,6 +106,51 @@ pub const fn check_reference(column: ColumnType, id: ColumnType, field: &str, en
     }
 }
 
+/// What an entity emits: an event, or the enum of a domain.
+#[diagnostic::on_unimplemented(
+    message = "an entity emits events, but `{Self}` is not an event",
+    label = "is not an event",
+    note = "add `#[derive(Serialize, Deserialize, Event)]` and `#[event(subject = \"…\")]` to it"
+)]
+pub trait Emitted: Sized {
+    const EVENTS: &'static [&'static EventInfo];
+
+    /// # Errors
+    /// See [`Publish::draft`].
+    fn draft_of<E>(row: &E) -> Result<Draft>
+    where
+        Self: EmittedBy<E>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: Publish> Emitted for P {
+    const EVENTS: &'static [&'static EventInfo] = <P as Publish>::PUBLISHES;
+
+    fn draft_of<E>(row: &E) -> Result<Draft>
+    where
+        Self: EmittedBy<E>,
+    {
+        Self::of(row).draft()
+    }
+}
+
+/// An event that a row of this entity is enough for.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not made of `{E}`, which emits it",
+    label = "is not made of `{E}`",
+    note = "write `impl From<&{E}> for {Self}`"
+)]
+pub trait EmittedBy<E> {
+    fn of(row: &E) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E, V: for<'a> From<&'a E>> EmittedBy<E> for V {
+    fn of(row: &E) -> Self {
+        row.into()
+    }
+}
+
 /// What a patch sets a column to.
 pub fn set<T>(value: impl IntoValue<T>) -> Option<T> {
     Some(value.into_value())
@@ -142,6 +188,7 @@ pub const NO_ENTITY: &EntityDef = &EntityDef {
     uniques: &[],
     indexes: &[],
     references: &[],
+    emits: &[],
     sql: Statements {
         columns: "",
         insert: "",

@@ -11,6 +11,7 @@ use super::lease::limited;
 use super::tx::TxInner;
 use super::watch::Watch;
 use crate::error::{Error, Result};
+use crate::event::Draft;
 
 /// A pool or a transaction; cheap to clone.
 #[derive(Debug, Clone)]
@@ -119,6 +120,21 @@ impl Executor {
     /// Whether statements stay prepared: behind PgBouncer the next one may meet another connection of the server.
     fn prepares(&self) -> bool {
         !self.db().is_behind_pgbouncer()
+    }
+
+    /// Publishes in the transaction that this is.
+    pub(crate) fn publish(&self, drafts: Vec<Draft>) -> Result<()> {
+        match self {
+            Self::Tx(tx) => tx.publish(drafts),
+            Self::Db(_) => Err(Error::Usage("events are published in a transaction".into())),
+        }
+    }
+
+    /// From here on the transaction that this is can only be rolled back.
+    pub(crate) fn fail(&self) {
+        if let Self::Tx(tx) = self {
+            tx.fail();
+        }
     }
 
     /// The first row of a result. `write` marks statements that change rows (`INSERT … RETURNING`).

@@ -31,8 +31,9 @@ pub use self::outbox::Outbox;
 pub use self::tx::Tx;
 pub use self::tx_options::{Isolation, TxOptions};
 use crate::config::Config;
+use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::event::{Shape, Shapes};
+use crate::event::{Draft, Outgoing, Shape, Shapes};
 
 /// A handle on the database, cheap to clone.
 ///
@@ -133,8 +134,10 @@ impl Db {
         Self { shapes, ..self.clone() }
     }
 
-    pub(crate) fn shapes(&self) -> &Shapes {
-        &self.shapes
+    /// Gives a draft its id, its headers and its shape.
+    pub(crate) fn seal(&self, draft: Draft, context: &Context) -> Result<Outgoing> {
+        let shape = self.shapes.of(&draft.subject);
+        draft.seal(context, &self.source, shape, self.inner.max_payload)
     }
 
     /// The name under which this handle publishes.

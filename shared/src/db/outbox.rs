@@ -48,6 +48,46 @@ pub(crate) async fn insert(executor: &Executor, events: &[Outgoing]) -> Result<(
     Ok(())
 }
 
+/// Stores a row and its events by one statement of Postgres, which is a transaction of its own. `insert` has the
+/// parameters `$1` to `$n`, which `args` holds.
+///
+/// Each part takes from the one before it, so it is done after it: the row is written, and waits for whoever else
+/// writes the same unique key, then the keys are locked, then the sequence numbers are taken. Only what the row refers to
+/// is locked at the very end, by the triggers of the foreign keys. A transaction that holds such a row and wants a lock
+/// of a key would wait for this statement while this statement waits for it: rows with foreign keys and events with
+/// keys take a transaction.
+#[cfg(feature = "postgres")]
+pub(crate) async fn insert_beside(
+    db: &Db,
+    insert: &str,
+    mut args: Args,
+    events: &[Outgoing],
+    names: Option<&super::Names>,
+) -> Result<()> {
+    let n = args.len();
+    bind_columns(&mut args, events);
+    let keys = key_hashes(events);
+    EntityValue::bind_array(keys.iter().map(Some), &mut args);
+    let p = |i: usize| n + i;
+    let sql = format!(
+        "WITH \"row\" AS ({insert} RETURNING 1), \
+         \"locked\" AS MATERIALIZED (SELECT count(pg_advisory_xact_lock(k)::text) FROM \"row\", UNNEST(${}::bigint[]) AS k) \
+         INSERT INTO shared_outbox ({COLUMNS}) SELECT e.* FROM \"locked\", \
+         UNNEST(${}::uuid[], ${}::text[], ${}::text[], ${}::text[], ${}::text[], ${}::bytea[], ${}::timestamptz[]) AS e",
+        p(8),
+        p(1),
+        p(2),
+        p(3),
+        p(4),
+        p(5),
+        p(6),
+        p(7),
+    );
+    db.executor().execute(SqlText::built(sql), args, names).await?;
+    db.nudge();
+    Ok(())
+}
+
 fn insert_rows(rows: usize) -> String {
     use std::fmt::Write as _;
     let mut sql = format!("INSERT INTO shared_outbox ({COLUMNS}) VALUES ");
@@ -92,18 +132,22 @@ fn bind_columns(args: &mut Args, events: &[Outgoing]) {
 }
 
 async fn lock_keys(executor: &Executor, events: &[Outgoing]) -> Result<()> {
-    // sorted: two transactions that take several keys take them in the same order and cannot deadlock
-    let keys: BTreeSet<i64> = events.iter().filter_map(|event| event.key.as_deref()).map(key_hash).collect();
+    let keys = key_hashes(events);
     if keys.is_empty() {
         return Ok(());
     }
-    let keys: Vec<i64> = keys.into_iter().collect();
     let mut args = executor.args();
     EntityValue::bind_array(keys.iter().map(Some), &mut args);
     executor
         .fetch_all(Access::Write, "SELECT pg_advisory_xact_lock(k) FROM UNNEST($1::bigint[]) AS k", args, None)
         .await?;
     Ok(())
+}
+
+/// Sorted: two transactions that take several keys take them in the same order and cannot deadlock.
+fn key_hashes(events: &[Outgoing]) -> Vec<i64> {
+    let keys: BTreeSet<i64> = events.iter().filter_map(|event| event.key.as_deref()).map(key_hash).collect();
+    keys.into_iter().collect()
 }
 
 /// FNV-1a, 64 bit: the same in every process and version, unlike the standard library's hasher.

@@ -105,6 +105,21 @@ impl TxInner {
         &self.db
     }
 
+    /// Publishes all of the drafts, or none when one of them is refused.
+    pub(super) fn publish(&self, drafts: Vec<crate::event::Draft>) -> Result<()> {
+        let events: Result<Vec<Outgoing>> =
+            drafts.into_iter().map(|draft| self.db.seal(draft, &self.context)).collect();
+        lock(&self.events).extend(events?);
+        Ok(())
+    }
+
+    /// From here on it can only be rolled back, as after a failed statement.
+    pub(super) fn fail(&self) {
+        if let Ok(checkout) = self.take(false) {
+            checkout.give_back(false);
+        }
+    }
+
     /// Takes the connection for one statement.
     pub(super) fn checkout(&self, access: Access) -> Result<Checkout<'_>> {
         if self.read_only && access == Access::Write {
@@ -313,11 +328,9 @@ impl Tx {
         if self.inner.read_only {
             return Err(Error::Usage(READ_ONLY.into()));
         }
-        let db = &self.inner.db;
-        let shape = db.shapes().of(&draft.subject);
-        let outgoing = draft.seal(&self.inner.context, db.source(), shape, db.max_payload())?;
-        let id = outgoing.id;
-        lock(&self.inner.events).push(outgoing);
+        let event = self.inner.db.seal(draft, &self.inner.context)?;
+        let id = event.id;
+        lock(&self.inner.events).push(event);
         Ok(id)
     }
 

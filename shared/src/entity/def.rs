@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::db::{Engine, Names};
+use crate::event::EventInfo;
 
 /// Everything about an entity that is known at compile time: its table, its columns and its statements.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,8 @@ pub struct EntityDef {
     pub indexes: &'static [KeyDef],
     /// What refers to other entities.
     pub references: &'static [ReferenceDef],
+    /// The events that its writes publish: for each `emits`, what it may be.
+    pub emits: &'static [&'static [&'static EventInfo]],
     /// The statements.
     pub sql: Statements,
     /// For errors: constraints and columns in terms of fields.

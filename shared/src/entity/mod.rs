@@ -67,6 +67,7 @@ mod column;
 mod containment;
 mod ddl;
 mod def;
+mod emit;
 mod filter;
 mod id;
 mod insert;
@@ -84,12 +85,16 @@ mod search;
 mod select;
 mod statement;
 pub(crate) mod value;
+mod work;
+mod write;
 
 use std::hash::Hash;
 
 pub use self::column::{Column, Order};
 pub(crate) use self::ddl::in_order_of_references;
 pub use self::def::{ColumnDef, ColumnType, EntityDef, KeyDef, ReferenceDef, Roles, Shape, Statements};
+#[doc(hidden)]
+pub use self::emit::Emit;
 pub use self::filter::Filter;
 pub use self::id::{EntityId, MadeId};
 pub use self::into_value::IntoValue;
@@ -121,6 +126,9 @@ pub trait Entity: Sized + Send + Sync + 'static {
     type Patch: EntityPatch;
     /// Table, columns and statements.
     const DEF: &'static EntityDef;
+    /// For generated code: what its writes publish.
+    #[doc(hidden)]
+    const EMITS: &'static [Emit<Self>] = &[];
 
     /// The id.
     fn id(&self) -> &Self::Id;

@@ -1,4 +1,4 @@
-//! The repository of an entity.
+//! The repository of an entity: what it is, and how it reads.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,16 +6,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::filter::{Comparison, Filter, Node, SQLITE_MAX_LIST};
-use super::insert;
-use super::patch::{Assignments, EntityPatch, one_row};
 use super::query::Query;
 use super::select::Rows;
-use super::value::{EntityValue, Insert, Rows as Inserted};
-use super::{Entity, NewEntity, read, read_count};
+use super::value::EntityValue;
+use super::{Entity, read, read_count};
 use crate::db::executor::Access;
-use crate::db::{Args, Engine, Executor};
+use crate::db::{Args, Executor};
 use crate::error::{Error, Result};
-use crate::validate::{Checker, Validate};
 
 /// Reads and writes the rows of an entity, on a [`Db`](crate::Db) or inside a transaction: the same methods on both.
 ///
@@ -27,8 +24,8 @@ use crate::validate::{Checker, Validate};
 /// Errors name entity and fields, never values: a broken unique key is [`Error::Unique`] with its fields, a
 /// missing or still referenced row [`Error::ForeignKey`], a lost race [`Error::Stale`].
 pub struct Repo<E> {
-    executor: Executor,
-    with_deleted: bool,
+    pub(super) executor: Executor,
+    pub(super) with_deleted: bool,
     of: PhantomData<fn() -> E>,
 }
 
@@ -49,6 +46,11 @@ impl<E: Entity> Repo<E> {
         Self { executor, with_deleted: false, of: PhantomData }
     }
 
+    /// The same on another pool or transaction.
+    pub(super) fn on(&self, executor: Executor) -> Self {
+        Self { executor, with_deleted: self.with_deleted, of: PhantomData }
+    }
+
     /// The same, with the rows that are marked as deleted: they are found, and they can be updated.
     #[must_use]
     pub fn with_deleted(mut self) -> Self {
@@ -56,68 +58,16 @@ impl<E: Entity> Repo<E> {
         self
     }
 
-    fn args(&self) -> Args {
+    pub(super) fn args(&self) -> Args {
         self.executor.args()
     }
 
-    fn rows(&self) -> Rows {
+    pub(super) fn rows(&self) -> Rows {
         Rows::all(E::DEF, self.with_deleted)
     }
 
-    fn not_found(&self) -> Error {
+    pub(super) fn not_found(&self) -> Error {
         Error::NotFound { entity: E::DEF.name }
-    }
-
-    /// Inserts a row and returns it as it is stored.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] with every broken rule; [`Error::Unique`], [`Error::ForeignKey`]; those of the database.
-    pub async fn create(&self, new: E::New) -> Result<E> {
-        let mut checker = Checker::default();
-        new.check(&mut checker);
-        let entity = new.into_entity();
-        entity.check_whole(&mut checker);
-        checker.finish(E::New::NAME)?;
-        let mut args = self.args();
-        E::bind(&mut Insert { rows: Inserted::One(&entity), args: &mut args });
-        self.executor.execute(E::DEF.sql.insert, args, Some(&E::DEF.names)).await?;
-        Ok(entity)
-    }
-
-    /// Inserts rows, all or none, and returns them in the same order: one statement for 10,000 rows on Postgres
-    /// and for 1,000 on SQLite.
-    ///
-    /// # Errors
-    /// As [`create`](Self::create). Paths of [`Error::Invalid`] start with the row: `/3/duration_minutes`.
-    pub async fn create_many(&self, new: Vec<E::New>) -> Result<Vec<E>> {
-        let mut checker = Checker::default();
-        let entities: Vec<E> = new
-            .into_iter()
-            .enumerate()
-            .map(|(index, new)| {
-                checker.item(index, |checker| new.check(checker));
-                let entity = new.into_entity();
-                checker.item(index, |checker| entity.check_whole(checker));
-                entity
-            })
-            .collect();
-        checker.finish(E::New::NAME)?;
-        let engine = self.executor.engine();
-        let statements = entities
-            .chunks(insert::rows_per_statement(E::DEF, engine))
-            .map(|chunk| {
-                let mut args = Args::new(engine);
-                match engine {
-                    Engine::Postgres => E::bind(&mut Insert { rows: Inserted::Arrays(chunk), args: &mut args }),
-                    Engine::Sqlite => chunk
-                        .iter()
-                        .for_each(|entity| E::bind(&mut Insert { rows: Inserted::One(entity), args: &mut args })),
-                }
-                (insert::many(E::DEF, engine, chunk.len()), args)
-            })
-            .collect();
-        insert::all_or_none(&self.executor, E::DEF, statements).await?;
-        Ok(entities)
     }
 
     /// The row with this id.
@@ -159,11 +109,7 @@ impl<E: Entity> Repo<E> {
     pub async fn get_many(&self, ids: &[E::Id]) -> Result<Vec<E>> {
         let mut found: HashMap<E::Id, E> = HashMap::with_capacity(ids.len());
         for chunk in ids.chunks(SQLITE_MAX_LIST) {
-            let column = E::DEF.roles.id;
-            let node = Node::In { column, negated: false, nullable: false, values: Arc::new(chunk.to_vec()) };
-            let mut rows = self.rows();
-            rows.and(node);
-            let (sql, args) = rows.select(self.executor.engine(), &[], None);
+            let (sql, args) = self.rows_with(chunk).select(self.executor.engine(), &[], None);
             for row in self.executor.fetch_all(Access::Read, sql, args, Some(&E::DEF.names)).await? {
                 let entity: E = read(&row)?;
                 found.insert(entity.id().clone(), entity);
@@ -203,142 +149,12 @@ impl<E: Entity> Repo<E> {
     pub fn query(&self) -> Query<E> {
         Query::new(self.executor.clone(), self.with_deleted)
     }
-
-    /// Sets the columns of the patch and returns the row as it then is. A patch that sets nothing changes nothing.
-    ///
-    /// With a version column the row is only changed if it still has the entity's version. Without one the last
-    /// writer wins.
-    ///
-    /// # Errors
-    /// [`Error::Stale`] when the row was changed since `entity` was read; [`Error::NotFound`] when it is gone;
-    /// [`Error::Invalid`] with every rule that a set value breaks, and with the rules of the entity itself that `entity`
-    /// would break with the patch; [`Error::Unique`], [`Error::ForeignKey`]; those of the database.
-    pub async fn update(&self, entity: &E, patch: E::Patch) -> Result<E> {
-        let mut checker = Checker::default();
-        patch.check(&mut checker);
-        entity.check_patched(&patch, &mut checker);
-        checker.finish(E::Patch::NAME)?;
-        let mut set = Assignments::new(E::DEF, self.executor.engine());
-        patch.assign(&mut set);
-        let rows = one_row(self.rows(), id_is::<E>(entity.id().clone()), version_is(entity));
-        let names = Some(&E::DEF.names);
-        let row = if set.is_empty() {
-            let (sql, args) = rows.select(self.executor.engine(), &[], None);
-            self.executor.fetch_optional(Access::Read, sql, args, names).await?
-        } else {
-            let (sql, args) = set.returning(&rows);
-            self.executor.fetch_optional(Access::Write, sql, args, names).await?
-        };
-        match row {
-            Some(row) => read(&row),
-            None => Err(self.missing(entity.id().clone()).await?),
-        }
-    }
-
-    /// Sets the columns of the patch in every row that the filter finds; returns how many. Versions are counted up,
-    /// not checked. The rules of the set values are checked, those of the entity itself are not: the rows are not read.
-    ///
-    /// # Errors
-    /// As [`update`](Self::update), without [`Error::Stale`] and [`Error::NotFound`].
-    pub async fn update_where(&self, filter: Filter<E>, patch: E::Patch) -> Result<u64> {
-        patch.validate()?;
-        let mut set = Assignments::new(E::DEF, self.executor.engine());
-        patch.assign(&mut set);
-        let mut rows = self.rows();
-        rows.and(filter.node);
-        if set.is_empty() {
-            let (sql, args) = rows.count(self.executor.engine());
-            let row = self.executor.fetch_optional(Access::Read, sql, args, Some(&E::DEF.names)).await?;
-            return read_count(row.as_ref());
-        }
-        let (sql, args) = set.all(&rows);
-        self.executor.execute(sql, args, Some(&E::DEF.names)).await
-    }
-
-    /// Deletes the row, if it still has the entity's version; marks it as deleted if the entity has a `deleted_at`.
-    ///
-    /// # Errors
-    /// [`Error::Stale`] when the row was changed since `entity` was read; [`Error::NotFound`] when it is gone;
-    /// [`Error::ForeignKey`] when others refer to it; those of the database.
-    pub async fn delete(&self, entity: &E) -> Result<()> {
-        let args = self.deletion(entity.id(), entity.version());
-        if self.executor.execute(E::DEF.sql.delete, args, Some(&E::DEF.names)).await? == 0 {
-            return Err(self.missing(entity.id().clone()).await?);
-        }
-        Ok(())
-    }
-
-    /// Deletes the row with this id, whatever its version.
-    ///
-    /// # Errors
-    /// As [`delete`](Self::delete), without [`Error::Stale`].
-    pub async fn delete_by_id(&self, id: E::Id) -> Result<()> {
-        let args = self.deletion(&id, None);
-        match self.executor.execute(E::DEF.sql.delete_by_id, args, Some(&E::DEF.names)).await? {
-            0 => Err(self.not_found()),
-            _ => Ok(()),
-        }
-    }
-
-    fn deletion(&self, id: &E::Id, version: Option<i64>) -> Args {
-        let mut args = self.args();
-        if E::DEF.roles.deleted_at.is_some() {
-            crate::time::now().bind(&mut args);
-        }
-        id.bind(&mut args);
-        if let Some(version) = version {
-            version.bind(&mut args);
-        }
-        args
-    }
-
-    /// Deletes every row that the filter finds, or marks them as deleted; returns how many.
-    ///
-    /// # Errors
-    /// [`Error::ForeignKey`] when others refer to one of them; those of the database.
-    pub async fn delete_where(&self, filter: Filter<E>) -> Result<u64> {
-        // what is deleted stays deleted, with its time
-        let mut rows = Rows::all(E::DEF, false);
-        rows.and(filter.node);
-        let (sql, args) = rows.delete(self.executor.engine());
-        self.executor.execute(sql, args, Some(&E::DEF.names)).await
-    }
-
-    /// Takes the mark of deletion from the row with this id and returns it.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when no deleted row has this id; [`Error::Unique`] when its place was taken meanwhile;
-    /// [`Error::Usage`] when the entity has no `deleted_at`; those of the database.
-    pub async fn restore(&self, id: E::Id) -> Result<E> {
-        let Some(sql) = E::DEF.sql.restore else {
-            let why =
-                format!("`{}` rows are deleted for good; a `#[entity(deleted_at)]` column keeps them", E::DEF.name);
-            return Err(Error::Usage(why.into()));
-        };
-        let mut args = self.args();
-        if E::DEF.roles.updated_at.is_some() {
-            crate::time::now().bind(&mut args);
-        }
-        id.bind(&mut args);
-        let row = self.executor.fetch_optional(Access::Write, sql, args, Some(&E::DEF.names)).await?;
-        row.as_ref().map_or_else(|| Err(self.not_found()), read)
-    }
-
-    /// Why a row was not changed: somebody else changed it, or it is gone.
-    async fn missing(&self, id: E::Id) -> Result<Error> {
-        let exists = E::DEF.roles.version.is_some() && self.exists(id).await?;
-        Ok(if exists { Error::Stale { entity: E::DEF.name } } else { self.not_found() })
-    }
 }
 
-fn id_is<E: Entity>(id: E::Id) -> Node {
+pub(super) fn id_is<E: Entity>(id: E::Id) -> Node {
     equal(E::DEF.roles.id, id)
 }
 
-fn version_is<E: Entity>(entity: &E) -> Option<Node> {
-    Some(equal(E::DEF.roles.version?, entity.version()?))
-}
-
-fn equal<T: EntityValue>(column: &'static str, value: T) -> Node {
+pub(super) fn equal<T: EntityValue>(column: &'static str, value: T) -> Node {
     Node::Compare { column, comparison: Comparison::Eq, or_null: false, nullable: false, value: Arc::new(value) }
 }

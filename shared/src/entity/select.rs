@@ -100,6 +100,18 @@ impl Rows {
 
     /// Deletes the rows, or marks them as deleted.
     pub(super) fn delete(&self, engine: Engine) -> (SqlText, Args) {
+        self.deletion(engine).finish()
+    }
+
+    /// The same, returning the rows.
+    pub(super) fn delete_returning(&self, engine: Engine) -> (SqlText, Args) {
+        let mut statement = self.deletion(engine);
+        statement.push(" RETURNING ");
+        statement.push(self.of.sql.columns);
+        statement.finish()
+    }
+
+    fn deletion(&self, engine: Engine) -> Statement {
         let mut statement = Statement::new(engine);
         match self.of.roles.deleted_at {
             None => {
@@ -118,6 +130,20 @@ impl Rows {
             }
         }
         self.condition(&mut statement);
+        statement
+    }
+
+    /// The rows, locked until the transaction ends: in the order of their ids, so that two writers of the same rows
+    /// wait for each other and do not deadlock. A transaction on SQLite has the whole database to itself.
+    pub(super) fn select_to_change(&self, engine: Engine) -> (SqlText, Args) {
+        let mut statement = Statement::new(engine);
+        statement.push("SELECT ");
+        statement.push(self.of.sql.columns);
+        self.from(&mut statement);
+        self.order(&[OrderBy { column: self.of.roles.id, descending: false, nullable: false }], &mut statement);
+        if engine == Engine::Postgres {
+            statement.push(" FOR UPDATE");
+        }
         statement.finish()
     }
 }

@@ -85,7 +85,7 @@ impl Service {
         self
     }
 
-    /// What it publishes besides what its subscribers return, for documents and for the lock of schemas:
+    /// What it publishes besides what its subscribers return and its entities emit, for documents and for the lock of schemas:
     /// `events![AppointmentEvent, PatientRegistered]`.
     #[must_use]
     pub fn publishes(mut self, events: impl IntoIterator<Item = &'static EventInfo>) -> Self {
@@ -191,7 +191,9 @@ impl Service {
     #[must_use]
     pub fn contract(&self) -> Contract {
         let returned = self.subscribers.iter().flat_map(|subscriber| subscriber.publishes);
-        let mut publishes: Vec<&'static EventInfo> = self.publishes.iter().chain(returned).copied().collect();
+        let emitted = self.entities.iter().flat_map(|entity| entity.emits.iter().copied().flatten());
+        let mut publishes: Vec<&'static EventInfo> =
+            self.publishes.iter().chain(returned).chain(emitted).copied().collect();
         publishes.sort_by_key(|event| event.event_type);
         publishes.dedup_by_key(|event| event.event_type);
         Contract {

@@ -4,6 +4,7 @@ mod engines;
 mod vocabulary;
 
 mod deletion;
+mod emits;
 mod errors;
 mod queries;
 mod queries_json;

@@ -1,0 +1,354 @@
+//! How a repository writes. What the entity emits is published in the transaction of the write.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::emit::{self, Change, Kind};
+use super::filter::{Filter, Node, SQLITE_MAX_LIST};
+use super::insert;
+use super::patch::{Assignments, EntityPatch, one_row};
+use super::repo::{Repo, equal, id_is};
+use super::select::Rows;
+use super::value::{EntityValue, Insert, Rows as Inserted};
+use super::work::Work;
+use super::{Entity, NewEntity, read, read_count};
+use crate::db::executor::Access;
+use crate::db::{Args, Engine, Executor, SqlText};
+use crate::error::{Error, Result};
+use crate::event::Draft;
+use crate::validate::{Checker, Validate};
+
+impl<E: Entity> Repo<E> {
+    /// Inserts a row and returns it as it is stored.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with every broken rule, also of an event that is emitted; [`Error::Unique`],
+    /// [`Error::ForeignKey`]; those of the database.
+    pub async fn create(&self, new: E::New) -> Result<E> {
+        let mut checker = Checker::default();
+        new.check(&mut checker);
+        let entity = new.into_entity();
+        entity.check_whole(&mut checker);
+        checker.finish(E::New::NAME)?;
+        let mut drafts = Vec::new();
+        emit::drafts(&Change::Created(&entity), &mut drafts)?;
+        let mut args = self.args();
+        E::bind(&mut Insert { rows: Inserted::One(&entity), args: &mut args });
+        if drafts.is_empty() {
+            self.executor.execute(E::DEF.sql.insert, args, Some(&E::DEF.names)).await?;
+        } else {
+            self.insert_and_publish(args, drafts).await?;
+        }
+        Ok(entity)
+    }
+
+    async fn insert_and_publish(&self, args: Args, drafts: Vec<Draft>) -> Result<()> {
+        let (sql, names) = (E::DEF.sql.insert, Some(&E::DEF.names));
+        #[cfg(feature = "postgres")]
+        if let Executor::Db(db) = &self.executor
+            && db.engine() == Engine::Postgres
+            && (E::DEF.references.is_empty() || drafts.iter().all(|draft| draft.key.is_none()))
+        {
+            let context = crate::Context::current();
+            let events: Result<Vec<_>> = drafts.into_iter().map(|draft| db.seal(draft, &context)).collect();
+            return crate::db::outbox::insert_beside(db, sql, args, &events?, names).await;
+        }
+        let work = Work::begin(&self.executor).await?;
+        work.executor().execute(sql, args, names).await?;
+        work.publish(Ok(drafts))?;
+        work.commit().await
+    }
+
+    /// Inserts rows, all or none, and returns them in the same order: one statement for 10,000 rows on Postgres
+    /// and for 1,000 on SQLite.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create). Paths of [`Error::Invalid`] start with the row: `/3/duration_minutes`.
+    pub async fn create_many(&self, new: Vec<E::New>) -> Result<Vec<E>> {
+        let entities = made::<E>(new)?;
+        let mut drafts = Vec::new();
+        for entity in &entities {
+            emit::drafts(&Change::Created(entity), &mut drafts)?;
+        }
+        let engine = self.executor.engine();
+        let statements: Vec<(SqlText, Args)> = entities
+            .chunks(insert::rows_per_statement(E::DEF, engine))
+            .map(|chunk| (insert::many(E::DEF, engine, chunk.len()), bound(chunk, engine)))
+            .collect();
+        if drafts.is_empty() {
+            insert::all_or_none(&self.executor, E::DEF, statements).await?;
+        } else {
+            let work = Work::begin(&self.executor).await?;
+            insert::all_or_none(&work.executor(), E::DEF, statements).await?;
+            work.publish(Ok(drafts))?;
+            work.commit().await?;
+        }
+        Ok(entities)
+    }
+
+    /// Sets the columns of the patch and returns the row as it then is. A patch that sets nothing changes nothing, and
+    /// emits nothing.
+    ///
+    /// With a version column the row is only changed if it still has the entity's version. Without one the last
+    /// writer wins.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] when the row was changed since `entity` was read; [`Error::NotFound`] when it is gone;
+    /// [`Error::Invalid`] with every rule that a set value breaks, and with the rules of the entity itself that `entity`
+    /// would break with the patch; [`Error::Unique`], [`Error::ForeignKey`]; those of the database.
+    pub async fn update(&self, entity: &E, patch: E::Patch) -> Result<E> {
+        let mut checker = Checker::default();
+        patch.check(&mut checker);
+        entity.check_patched(&patch, &mut checker);
+        checker.finish(E::Patch::NAME)?;
+        if self.assignments(&patch).is_empty() || !emit::any_on::<E>(Kind::Updated) {
+            return self.update_row(entity, &patch).await;
+        }
+        let work = Work::begin(&self.executor).await?;
+        let repo = self.on(work.executor());
+        // with a version, the row is what `entity` says, or it is not changed
+        let read_before = if emit::compares::<E>() && entity.version().is_none() {
+            repo.locked(Filter::new(id_is::<E>(entity.id().clone()))).await?.into_iter().next()
+        } else {
+            None
+        };
+        let row = repo.update_row(entity, &patch).await?;
+        let before = read_before.as_ref().unwrap_or(entity);
+        work.publish(drafts([Change::Updated(Some(before), &row)]))?;
+        work.commit().await?;
+        Ok(row)
+    }
+
+    async fn update_row(&self, entity: &E, patch: &E::Patch) -> Result<E> {
+        let set = self.assignments(patch);
+        let rows = one_row(self.rows(), id_is::<E>(entity.id().clone()), version_is(entity));
+        let names = Some(&E::DEF.names);
+        let row = if set.is_empty() {
+            let (sql, args) = rows.select(self.executor.engine(), &[], None);
+            self.executor.fetch_optional(Access::Read, sql, args, names).await?
+        } else {
+            let (sql, args) = set.returning(&rows);
+            self.executor.fetch_optional(Access::Write, sql, args, names).await?
+        };
+        match row {
+            Some(row) => read(&row),
+            None => Err(self.missing(entity.id().clone()).await?),
+        }
+    }
+
+    /// Sets the columns of the patch in every row that the filter finds; returns how many. Versions are counted up,
+    /// not checked. The rules of the set values are checked, those of the entity itself are not: the rows are not read.
+    /// What the entity emits is published for each of the rows.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update), without [`Error::Stale`] and [`Error::NotFound`].
+    pub async fn update_where(&self, filter: Filter<E>, patch: E::Patch) -> Result<u64> {
+        patch.validate()?;
+        let set = self.assignments(&patch);
+        let mut rows = self.rows();
+        rows.and(filter.node.clone());
+        if set.is_empty() {
+            let (sql, args) = rows.count(self.executor.engine());
+            let row = self.executor.fetch_optional(Access::Read, sql, args, Some(&E::DEF.names)).await?;
+            return read_count(row.as_ref());
+        }
+        if !emit::any_on::<E>(Kind::Updated) {
+            let (sql, args) = set.all(&rows);
+            return self.executor.execute(sql, args, Some(&E::DEF.names)).await;
+        }
+        let work = Work::begin(&self.executor).await?;
+        let repo = self.on(work.executor());
+        let (before, after) = if emit::compares::<E>() {
+            repo.update_locked(filter, &patch).await?
+        } else {
+            let (sql, args) = set.returning(&rows);
+            (HashMap::new(), repo.written(sql, args).await?)
+        };
+        work.publish(drafts(after.iter().map(|row| Change::Updated(before.get(row.id()), row))))?;
+        work.commit().await?;
+        Ok(after.len() as u64)
+    }
+
+    /// Locks what the filter finds, updates exactly that, and returns the rows as they were and as they are.
+    async fn update_locked(&self, filter: Filter<E>, patch: &E::Patch) -> Result<(HashMap<E::Id, E>, Vec<E>)> {
+        let locked = self.locked(filter).await?;
+        let before: HashMap<E::Id, E> = locked.into_iter().map(|row| (row.id().clone(), row)).collect();
+        let ids: Vec<E::Id> = before.keys().cloned().collect();
+        let mut after = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(SQLITE_MAX_LIST) {
+            let (sql, args) = self.assignments(patch).returning(&self.rows_with(chunk));
+            after.extend(self.written(sql, args).await?);
+        }
+        Ok((before, after))
+    }
+
+    pub(super) fn rows_with(&self, ids: &[E::Id]) -> Rows {
+        let (column, values) = (E::DEF.roles.id, Arc::new(ids.to_vec()));
+        let mut rows = self.rows();
+        rows.and(Node::In { column, negated: false, nullable: false, values });
+        rows
+    }
+
+    fn assignments(&self, patch: &E::Patch) -> Assignments {
+        let mut set = Assignments::new(E::DEF, self.executor.engine());
+        patch.assign(&mut set);
+        set
+    }
+
+    /// The rows that the filter finds, which nobody else changes before the transaction ends.
+    pub(super) async fn locked(&self, filter: Filter<E>) -> Result<Vec<E>> {
+        let mut rows = self.rows();
+        rows.and(filter.node);
+        let (sql, args) = rows.select_to_change(self.executor.engine());
+        self.written(sql, args).await
+    }
+
+    pub(super) async fn written(&self, sql: SqlText, args: Args) -> Result<Vec<E>> {
+        let rows = self.executor.fetch_all(Access::Write, sql, args, Some(&E::DEF.names)).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Deletes the row, if it still has the entity's version; marks it as deleted if the entity has a `deleted_at`.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] when the row was changed since `entity` was read; [`Error::NotFound`] when it is gone;
+    /// [`Error::ForeignKey`] when others refer to it; those of the database.
+    pub async fn delete(&self, entity: &E) -> Result<()> {
+        let args = self.deletion(entity.id(), entity.version());
+        if self.delete_one(E::DEF.sql.delete, args).await? {
+            return Ok(());
+        }
+        Err(self.missing(entity.id().clone()).await?)
+    }
+
+    /// Deletes the row with this id, whatever its version.
+    ///
+    /// # Errors
+    /// As [`delete`](Self::delete), without [`Error::Stale`].
+    pub async fn delete_by_id(&self, id: E::Id) -> Result<()> {
+        let args = self.deletion(&id, None);
+        if self.delete_one(E::DEF.sql.delete_by_id, args).await? { Ok(()) } else { Err(self.not_found()) }
+    }
+
+    async fn delete_one(&self, sql: &'static str, args: Args) -> Result<bool> {
+        if !emit::any_on::<E>(Kind::Deleted) {
+            return Ok(self.executor.execute(sql, args, Some(&E::DEF.names)).await? > 0);
+        }
+        let work = Work::begin(&self.executor).await?;
+        let sql = SqlText::built(format!("{sql} RETURNING {}", E::DEF.sql.columns));
+        let deleted = self.on(work.executor()).written(sql, args).await?;
+        work.publish(drafts(deleted.iter().map(Change::Deleted)))?;
+        work.commit().await?;
+        Ok(!deleted.is_empty())
+    }
+
+    fn deletion(&self, id: &E::Id, version: Option<i64>) -> Args {
+        let mut args = self.args();
+        if E::DEF.roles.deleted_at.is_some() {
+            crate::time::now().bind(&mut args);
+        }
+        id.bind(&mut args);
+        if let Some(version) = version {
+            version.bind(&mut args);
+        }
+        args
+    }
+
+    /// Deletes every row that the filter finds, or marks them as deleted; returns how many. What the entity emits is
+    /// published for each of the rows.
+    ///
+    /// # Errors
+    /// [`Error::ForeignKey`] when others refer to one of them; those of the database.
+    pub async fn delete_where(&self, filter: Filter<E>) -> Result<u64> {
+        // what is deleted stays deleted, with its time
+        let mut rows = Rows::all(E::DEF, false);
+        rows.and(filter.node);
+        if !emit::any_on::<E>(Kind::Deleted) {
+            let (sql, args) = rows.delete(self.executor.engine());
+            return self.executor.execute(sql, args, Some(&E::DEF.names)).await;
+        }
+        let work = Work::begin(&self.executor).await?;
+        let (sql, args) = rows.delete_returning(self.executor.engine());
+        let deleted = self.on(work.executor()).written(sql, args).await?;
+        work.publish(drafts(deleted.iter().map(Change::Deleted)))?;
+        work.commit().await?;
+        Ok(deleted.len() as u64)
+    }
+
+    /// Takes the mark of deletion from the row with this id and returns it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when no deleted row has this id; [`Error::Unique`] when its place was taken meanwhile;
+    /// [`Error::Usage`] when the entity has no `deleted_at`; those of the database.
+    pub async fn restore(&self, id: E::Id) -> Result<E> {
+        let Some(sql) = E::DEF.sql.restore else {
+            let why =
+                format!("`{}` rows are deleted for good; a `#[entity(deleted_at)]` column keeps them", E::DEF.name);
+            return Err(Error::Usage(why.into()));
+        };
+        let mut args = self.args();
+        if E::DEF.roles.updated_at.is_some() {
+            crate::time::now().bind(&mut args);
+        }
+        id.bind(&mut args);
+        if !emit::any_on::<E>(Kind::Restored) {
+            let row = self.executor.fetch_optional(Access::Write, sql, args, Some(&E::DEF.names)).await?;
+            return row.as_ref().map_or_else(|| Err(self.not_found()), read);
+        }
+        let work = Work::begin(&self.executor).await?;
+        let row = work.executor().fetch_optional(Access::Write, sql, args, Some(&E::DEF.names)).await?;
+        let row = row.as_ref().map_or_else(|| Err(self.not_found()), read)?;
+        work.publish(drafts([Change::Restored(&row)]))?;
+        work.commit().await?;
+        Ok(row)
+    }
+
+    /// Why a row was not changed: somebody else changed it, or it is gone.
+    async fn missing(&self, id: E::Id) -> Result<Error> {
+        let exists = E::DEF.roles.version.is_some() && self.exists(id).await?;
+        Ok(if exists { Error::Stale { entity: E::DEF.name } } else { self.not_found() })
+    }
+}
+
+/// The rows that are made of what a caller gave, if no rule is broken.
+pub(super) fn made<E: Entity>(new: Vec<E::New>) -> Result<Vec<E>> {
+    let mut checker = Checker::default();
+    let entities: Vec<E> = new
+        .into_iter()
+        .enumerate()
+        .map(|(index, new)| {
+            checker.item(index, |checker| new.check(checker));
+            let entity = new.into_entity();
+            checker.item(index, |checker| entity.check_whole(checker));
+            entity
+        })
+        .collect();
+    checker.finish(E::New::NAME)?;
+    Ok(entities)
+}
+
+/// The arguments of [`insert::many`].
+pub(super) fn bound<E: Entity>(rows: &[E], engine: Engine) -> Args {
+    let mut args = Args::new(engine);
+    match engine {
+        Engine::Postgres => E::bind(&mut Insert { rows: Inserted::Arrays(rows), args: &mut args }),
+        Engine::Sqlite => {
+            for row in rows {
+                E::bind(&mut Insert { rows: Inserted::One(row), args: &mut args });
+            }
+        }
+    }
+    args
+}
+
+fn drafts<'a, E: Entity>(changes: impl IntoIterator<Item = Change<'a, E>>) -> Result<Vec<Draft>> {
+    let mut drafts = Vec::new();
+    for change in changes {
+        emit::drafts(&change, &mut drafts)?;
+    }
+    Ok(drafts)
+}
+
+fn version_is<E: Entity>(entity: &E) -> Option<Node> {
+    Some(equal(E::DEF.roles.version?, entity.version()?))
+}
