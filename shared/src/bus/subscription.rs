@@ -44,12 +44,12 @@ pub(crate) enum Control {
 }
 
 impl Subscription {
-    /// The next message; `None` after [`stop`](Self::stop) once all that had arrived were taken.
+    /// The next message; `None` when the subscription has ended.
     pub(crate) async fn next(&mut self) -> Option<Delivery> {
         self.receiver.recv().await
     }
 
-    /// Stops fetching. What has arrived can still be taken.
+    /// Stops fetching. What has arrived can still be taken, see [`rest`](Self::rest).
     pub(crate) fn stop(&mut self) {
         match &self.control {
             Control::Local(registration) => registration.stop(),
@@ -67,21 +67,14 @@ impl Subscription {
         }
     }
 
-    /// Stops it and gives back at once what has arrived and was not taken.
-    pub(crate) async fn give_back(mut self) {
-        self.stop();
-        match self.control {
-            // what is in the channel is given back when it is dropped
-            Control::Local(_) => {}
+    /// After [`stop`](Self::stop): what has arrived and was not taken; `None` when nothing comes any more.
+    pub(crate) async fn rest(&mut self) -> Option<Delivery> {
+        match &self.control {
+            // the other end stays with the bus, which has been told to send no more
+            Control::Local(_) => self.receiver.try_recv().ok(),
+            // ends with the last puller
             #[cfg(feature = "nats")]
-            Control::Nats(pullers) => {
-                // the channel ends with the last puller, and none of them waits for room in it
-                let mut heard = true;
-                while let Some(mut delivery) = self.receiver.recv().await {
-                    heard = heard && delivery.acker.nak().await;
-                }
-                pullers.join().await;
-            }
+            Control::Nats(_) => self.receiver.recv().await,
         }
     }
 }

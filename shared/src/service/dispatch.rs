@@ -177,29 +177,38 @@ impl Dispatcher {
         grace: Duration,
     ) -> usize {
         source.stop();
-        self.give_back_waiting().await;
         let deadline = tokio::time::sleep(grace);
         tokio::pin!(deadline);
-        while !self.running.is_empty() {
+        // Nothing goes back before everything has arrived: as long as the server has an open request of this process,
+        // what goes back would come again to it.
+        let mut arriving = true;
+        while arriving || !self.running.is_empty() {
             tokio::select! {
                 biased;
                 () = &mut deadline => break,
+                _ = heartbeat.tick() => self.keep_alive().await,
                 Some(joined) = self.running.join_next_with_id() => {
                     self.finished(joined).await;
-                    // the next of the key must not start any more
-                    self.give_back_waiting().await;
+                    if !arriving {
+                        // the next of the key must not start any more
+                        self.give_back_waiting().await;
+                    }
                 }
-                Some(delivery) = source.next() => {
-                    self.arrived(delivery);
-                    self.give_back_waiting().await;
-                }
-                _ = heartbeat.tick() => self.keep_alive().await,
+                delivery = source.rest(), if arriving => match delivery {
+                    Some(delivery) => self.arrived(delivery),
+                    None => {
+                        arriving = false;
+                        self.give_back_waiting().await;
+                    }
+                },
             }
         }
         let unfinished = self.running.len();
         // a handler's transaction rolls back when its future is dropped
         self.running.shutdown().await;
-        source.give_back().await;
+        while let Some(delivery) = source.rest().await {
+            self.arrived(delivery);
+        }
         let left = self.lanes.into_values().flat_map(|state| state.queue);
         bus::give_back(left.map(|held| held.delivery)).await;
         if unfinished > 0 {

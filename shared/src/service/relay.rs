@@ -15,7 +15,7 @@ pub(crate) use self::leader::Leadership;
 use crate::bus::{Ack, Bus};
 use crate::db::outbox::{Pending, Published};
 use crate::db::{Db, Outbox};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The most events that are on their way to the bus at once.
 const WINDOW: usize = 1_024;
@@ -42,12 +42,45 @@ const RESCAN: Duration = Duration::from_secs(5);
 /// How often old rows are deleted.
 const PRUNE: Duration = Duration::from_secs(600);
 
-/// Publishes what is committed, until stopped. Of several processes on one database one does so at a time.
-pub(crate) async fn run(db: Db, bus: Bus, retention: Duration, stop: CancellationToken) {
+/// How long a process that must be alone waits for the one before it to be gone.
+const ALONE: Duration = Duration::from_secs(10);
+
+/// The right to publish the outbox, for a process that must be the only one on its database.
+///
+/// # Errors
+/// [`Error::Config`]: another process has it.
+pub(crate) async fn lead_alone(db: &Db) -> Result<Leadership> {
+    let until = Instant::now() + ALONE;
+    loop {
+        if let Some(leadership) = Leadership::acquire(db).await {
+            return Ok(leadership);
+        }
+        if Instant::now() >= until {
+            return Err(Error::config(
+                "NATS_URL",
+                "another process runs on the same database, and without NATS neither would hear of the other's events",
+                "set it to a NATS server that both use, or stop the other process",
+            ));
+        }
+    }
+}
+
+/// Publishes what is committed, until stopped. Of several processes on one database one does so at a time; `leading` is
+/// the right to it, if this process has it already.
+pub(crate) async fn run(
+    db: Db,
+    bus: Bus,
+    retention: Duration,
+    stop: CancellationToken,
+    mut leading: Option<Leadership>,
+) {
     while !stop.is_cancelled() {
-        let leadership = tokio::select! {
-            () = stop.cancelled() => return,
-            leadership = Leadership::acquire(&db) => leadership,
+        let leadership = match leading.take() {
+            Some(leadership) => Some(leadership),
+            None => tokio::select! {
+                () = stop.cancelled() => return,
+                leadership = Leadership::acquire(&db) => leadership,
+            },
         };
         let Some(mut leadership) = leadership else { continue };
         tracing::debug!("this process publishes the outbox");
@@ -265,7 +298,7 @@ impl Relay {
     }
 
     /// Puts the event and the later ones of its key aside; they are read again and sent under their old ids.
-    fn failed(&mut self, pending: &Pending, error: &crate::Error) {
+    fn failed(&mut self, pending: &Pending, error: &Error) {
         tracing::warn!(
             event_id = %pending.event.id,
             subject = %pending.event.subject,

@@ -47,7 +47,8 @@ impl std::fmt::Debug for Running {
 ///
 /// # Errors
 /// [`Error::Config`]: a server cannot be reached or is not what it should be; two subscriptions share a
-/// durable name; two event types share a subject or a name; a subscriber takes a `State<T>` that was not given.
+/// durable name; two event types share a subject or a name; a subscriber takes a `State<T>` that was not given;
+/// another process runs on the same database, and without NATS neither would hear of the other's events.
 pub async fn start(config: &Config, services: impl IntoIterator<Item = Service>) -> Result<Running> {
     let services: Vec<Service> = services.into_iter().collect();
     check(&services)?;
@@ -63,6 +64,8 @@ pub async fn start(config: &Config, services: impl IntoIterator<Item = Service>)
 pub(crate) async fn start_on(db: Db, bus: Bus, config: &Config, services: Vec<Service>) -> Result<Running> {
     check(&services)?;
     let (db, bus) = shaped(db, bus, config, &services);
+    // in-process nobody hears of what another process publishes
+    let leadership = if bus.kind() == "local" { Some(relay::lead_alone(&db).await?) } else { None };
     if config.create_tables {
         let entities: Vec<&'static EntityDef> =
             services.iter().flat_map(|service| service.entities.iter().copied()).collect();
@@ -89,7 +92,7 @@ pub(crate) async fn start_on(db: Db, bus: Bus, config: &Config, services: Vec<Se
         tracing::info!(service = %name, "started");
     }
     // after all subscriptions are open: in-process, an event without subscribers counts as published
-    running.relay.spawn(relay::run(db, bus, config.outbox_retention, running.stop_relay.clone()));
+    running.relay.spawn(relay::run(db, bus, config.outbox_retention, running.stop_relay.clone(), leadership));
     Ok(running)
 }
 

@@ -9,7 +9,7 @@ use crate::vocabulary::taken;
 
 cases! {
     everywhere: [],
-    lasting: [],
+    lasting: [without_a_server_a_second_process_is_refused],
     on_nats: [a_consumer_with_another_subject_is_refused, a_stream_without_the_subjects_is_refused],
 }
 
@@ -103,8 +103,28 @@ async fn a_raw_pattern_that_is_none_is_named() {
     for pattern in ["a..b", "a.>.b", ">", "*.taken", "a*"] {
         let service = Service::new("one").subscribe_raw("watch", pattern, |_, _, _| Box::pin(async { Ok(()) }));
         let text = refused(&place, vec![service]).await;
-        says(&text, &["service `one`", &format!("`{pattern}`"), "help: "]);
+        says(&text, &["`one_watch`", &format!("`{pattern}`"), "help: "]);
     }
+}
+
+async fn without_a_server_a_second_process_is_refused(place: Surroundings) {
+    let script = Script::succeed();
+    let one = || vec![service("one", &script).subscribe(subscribers![keep])];
+    let two = || vec![service("two", &script).subscribe(subscribers![keep_all])];
+    let first = place.start(one()).await;
+    if place.on_nats() {
+        // There they share the work.
+        place.start(two()).await.shutdown().await.expect("it ends in time");
+    } else {
+        let text = refused(&place, two()).await;
+        says(&text, &["`NATS_URL`", "another process", "help: "]);
+    }
+    first.shutdown().await.expect("it ends in time");
+    let second = place.start(two()).await;
+    commit(second.db(), [taken("a", 1)]).await;
+    settle(&second).await;
+    assert_eq!(kept(second.db(), "keep_all").await, [1]);
+    second.shutdown().await.expect("it ends in time");
 }
 
 async fn a_consumer_with_another_subject_is_refused(place: Surroundings) {

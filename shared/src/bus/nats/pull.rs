@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::super::Position;
-use super::super::subscription::{Acker, Capacity, Delivery, Route, give_back};
+use super::super::subscription::{Acker, Capacity, Delivery, Route};
 use super::unavailable;
 use crate::error::Result;
 use crate::event::subject::covers;
@@ -31,11 +31,11 @@ const LATE: Duration = Duration::from_secs(2);
 const BATCH: usize = 256;
 
 /// When nothing has come for that long, what the server had sent is here.
-const QUIET: Duration = Duration::from_millis(50);
+const QUIET: Duration = Duration::from_millis(100);
 
 /// The tasks that pull; they end when stopped or dropped.
 pub(crate) struct Pullers {
-    tasks: JoinSet<()>,
+    _tasks: JoinSet<()>,
     stop: CancellationToken,
     consumers: Vec<Consumer<pull::Config>>,
     pattern: &'static str,
@@ -89,7 +89,7 @@ impl Pullers {
             };
             tasks.spawn(puller.run());
         }
-        (receiver, Self { tasks, stop, consumers, pattern: route.pattern })
+        (receiver, Self { _tasks: tasks, stop, consumers, pattern: route.pattern })
     }
 
     pub(crate) fn stop(&self) {
@@ -98,11 +98,6 @@ impl Pullers {
 
     pub(crate) fn probe(&self) -> ConsumerProbe {
         ConsumerProbe { pattern: self.pattern, consumers: self.consumers.clone() }
-    }
-
-    pub(crate) async fn join(mut self) {
-        self.stop.cancel();
-        while self.tasks.join_next().await.is_some() {}
     }
 }
 
@@ -191,7 +186,9 @@ impl Puller {
         for permit in permits {
             let message = tokio::select! {
                 () = self.stop.cancelled() => {
-                    self.give_back(messages).await;
+                    for (_, delivery) in self.rest_of(messages).await {
+                        let _gone = self.sender.send(delivery).await;
+                    }
                     return Ok(());
                 }
                 message = messages.next() => message,
@@ -213,6 +210,9 @@ impl Puller {
     /// Without the client's heartbeats: in async-nats 0.51 a batch that has received one is not woken by the next
     /// message any more (`Batch::poll_next` returns `Pending` without having registered the waker).
     async fn request(&self, most: usize, expires: Duration) -> Result<Option<pull::Batch>, &'static str> {
+        if self.stop.is_cancelled() {
+            return Ok(None);
+        }
         let request = self.consumer.batch().max_messages(most).expires(expires).messages();
         tokio::select! {
             biased;
@@ -230,13 +230,9 @@ impl Puller {
     async fn take_over(&self) -> bool {
         let mut held: BTreeMap<u64, Delivery> = BTreeMap::new();
         let go_on = self.hold(&mut held).await;
-        if go_on {
-            for delivery in held.into_values() {
-                // the receiver goes away only when nobody handles anything any more
-                let _gone = self.sender.send(delivery).await;
-            }
-        } else {
-            give_back(held.into_values()).await;
+        for delivery in held.into_values() {
+            // the receiver goes away only when nobody handles anything any more
+            let _gone = self.sender.send(delivery).await;
         }
         go_on
     }
@@ -286,7 +282,7 @@ impl Puller {
             loop {
                 let message = tokio::select! {
                     () = self.stop.cancelled() => {
-                        self.give_back(messages).await;
+                        held.extend(self.rest_of(messages).await);
                         return false;
                     }
                     message = messages.next() => message,
@@ -300,16 +296,14 @@ impl Puller {
         }
     }
 
-    /// Gives back what the server has sent in answer to a request that nobody needs any more. Left alone, it would
-    /// come again only after `ack_wait`.
-    async fn give_back(&self, mut messages: pull::Batch) {
-        let mut left = Vec::new();
+    /// What the server has sent in answer to a request that is not needed any more. Left alone, it would come again
+    /// only after `ack_wait`.
+    async fn rest_of(&self, mut messages: pull::Batch) -> Vec<(u64, Delivery)> {
+        let mut rest = Vec::new();
         while let Ok(Some(Ok(message))) = tokio::time::timeout(QUIET, messages.next()).await {
-            left.extend(self.delivery(message));
+            rest.extend(self.delivery(message));
         }
-        // only now: as long as the request is open, it would get them again
-        drop(messages);
-        give_back(left.into_iter().map(|(_, delivery)| delivery)).await;
+        rest
     }
 
     /// A message as the dispatcher takes it, with its position in the stream. One that is not JetStream's is left.
