@@ -43,9 +43,11 @@ impl Case {
             Self::AsWritten | Self::Lower => name.to_owned(),
             Self::Upper | Self::ScreamingSnake => name.to_ascii_uppercase(),
             Self::Pascal => name.split('_').map(capitalized).collect(),
+            // as serde does it, also for `_id` and `Id`
             Self::Camel => {
-                let mut words = name.split('_');
-                words.next().unwrap_or_default().to_owned() + &words.map(capitalized).collect::<String>()
+                let pascal = Self::Pascal.apply(name);
+                let mut chars = pascal.chars();
+                chars.next().map_or_else(String::new, |first| first.to_ascii_lowercase().to_string() + chars.as_str())
             }
             Self::Kebab => name.replace('_', "-"),
             Self::ScreamingKebab => name.to_ascii_uppercase().replace('_', "-"),
@@ -73,6 +75,12 @@ pub(crate) fn names(field: &Field, case: Case) -> Names {
         (Some(written), Some(at)) if written != read => Names::Differ { written, read, at },
         _ => Names::Same(read),
     }
+}
+
+/// Where the key is, when it says one thing for writing and another for reading.
+pub(crate) fn differing(attributes: &[Attribute], key: &str) -> Option<Span> {
+    let [written, read] = ["serialize", "deserialize"].map(|direction| direction_text(attributes, key, direction));
+    if written == read { None } else { place(attributes, key) }
 }
 
 /// Whether an attribute has the key, with or without a value.
@@ -145,6 +153,21 @@ mod tests {
     fn names(item: &ItemStruct) -> Vec<String> {
         let case = Case::of(&item.attrs);
         item.fields.iter().map(|field| name(field, case)).collect()
+    }
+
+    #[test]
+    fn underscores_at_the_start_are_dropped_as_serde_does_it() {
+        for case in ["camelCase", "PascalCase"] {
+            let item = parse_quote! {
+                #[serde(rename_all = #case)]
+                struct X {
+                    _doctor_id: u8,
+                    a__b: u8,
+                }
+            };
+            let expected = if case == "camelCase" { ["doctorId", "aB"] } else { ["DoctorId", "AB"] };
+            assert_eq!(names(&item), expected);
+        }
     }
 
     #[test]

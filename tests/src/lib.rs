@@ -32,7 +32,7 @@ mod target;
 mod wait;
 
 pub use nats::{Nats, NatsOptions};
-pub use official::Official;
+pub use official::{Official, OfficialSchema};
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use process::{Launch, Process};

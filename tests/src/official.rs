@@ -37,8 +37,29 @@ impl Official {
     /// When the schema is none.
     #[must_use]
     pub fn value(schema: &Value, value: &Value) -> Vec<String> {
+        Self::schema(schema).mistakes(value)
+    }
+
+    /// A JSON Schema that is asked about many values.
+    ///
+    /// # Panics
+    /// When the schema is none.
+    #[must_use]
+    pub fn schema(schema: &Value) -> OfficialSchema {
         let schema = jsonschema::options().should_validate_formats(true).build(schema);
-        mistakes(&schema.expect("the schema is valid"), value)
+        OfficialSchema(schema.expect("the schema is valid"))
+    }
+}
+
+/// See [`Official::schema`].
+#[derive(Debug)]
+pub struct OfficialSchema(Validator);
+
+impl OfficialSchema {
+    /// What is wrong with a value; formats count.
+    #[must_use]
+    pub fn mistakes(&self, value: &Value) -> Vec<String> {
+        mistakes(&self.0, value)
     }
 }
 

@@ -9,7 +9,7 @@ use super::check::{DomainModel, EventModel, Member, Model};
 use super::payload::{Payload, PayloadField};
 use crate::attribute::plain_name;
 use crate::spans::{checked, generated, in_block, judged, projected, respanned};
-use crate::validate::{ValidatedField, impl_of, orders};
+use crate::validate::{impl_of, orders};
 
 pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
     match model {
@@ -82,22 +82,25 @@ fn versions(model: &EventModel) -> (Option<TokenStream>, TokenStream) {
 /// The table of the payload's fields, and what is made of it.
 fn schema(model: &EventModel) -> (TokenStream, TokenStream) {
     let Payload { docs, closed, tag, fields } = &model.payload;
-    let table = fields.iter().map(|PayloadField { name, ty, docs, defaulted, flattened }| {
+    let table = fields.iter().map(|PayloadField { name, ty, docs, defaulted, stated, flattened }| {
         let ty = projected(ty, &generated!(__shared::Typed), "TYPE");
         let defaulted = defaulted.then(|| generated!(.defaulted()));
+        let stated = stated.then(|| generated!(.stated()));
         let flattened = flattened.then(|| generated!(.flattened()));
         let docs = (!docs.is_empty()).then(|| generated!(.docs(#docs)));
-        generated!(__shared::FieldSchema::new(#name, #ty) #docs #defaulted #flattened)
+        generated!(__shared::FieldSchema::new(#name, #ty) #docs #defaulted #stated #flattened)
     });
-    let key = model.key.as_ref().and_then(|key| model.fields.iter().find(|field| field.ident == key.ident));
-    let key = key.map(|ValidatedField { name, .. }| generated!(.key(#name)));
+    let in_json = |ident: &Ident| model.fields.iter().find(|field| field.ident == *ident).map(|field| &field.name);
+    let key = model.key.as_ref().and_then(|key| in_json(&key.ident)).map(|name| generated!(.key(#name)));
+    let slots: Vec<_> = model.slots.fields.iter().filter_map(|slot| in_json(&slot.ident)).collect();
+    let slots = (!slots.is_empty()).then(|| generated!(.slots(&[#(#slots),*])));
     let closed = closed.then(|| generated!(.closed()));
     let tag = tag.as_ref().map(|(key, text)| generated!(.tagged(#key, #text)));
     let docs = (!docs.is_empty()).then(|| generated!(.docs(#docs)));
     let table = generated!(const __FIELDS: &[__shared::FieldSchema] = &[#(#table),*];);
     let rules = model.fields.iter().any(|field| !field.rules.is_empty());
     let rules = rules.then(|| generated!(.rules(<Self as __shared::Validate>::RULES)));
-    (table, generated!(__shared::EventSchema::new(__FIELDS) #docs #rules #key #closed #tag))
+    (table, generated!(__shared::EventSchema::new(__FIELDS) #docs #rules #key #slots #closed #tag))
 }
 
 /// What the slots look like, in the event's description.

@@ -26,6 +26,8 @@ pub(crate) struct PayloadField {
     pub(crate) docs: String,
     /// It may be absent although its type is no `Option`.
     pub(crate) defaulted: bool,
+    /// It must be there although its type is an `Option`: a function reads it.
+    pub(crate) stated: bool,
     pub(crate) flattened: bool,
 }
 
@@ -38,6 +40,18 @@ impl Payload {
                     format!("an event's fields are the keys of its payload, which `{key}` would replace\nhelp: convert to and from the event by hand, and leave `{key}` out"),
                 );
             }
+        }
+        if let Some(place) = wire::differing(attributes, "rename_all") {
+            errors.report_at(
+                place,
+                "the fields are written in one case and read in another: no subscriber could read what is published\nhelp: write `rename_all = \"camelCase\"`, one case for both",
+            );
+        }
+        if let (true, Some(place)) = (wire::has(attributes, "deny_unknown_fields"), wire::place(attributes, "tag")) {
+            errors.report_at(
+                place,
+                "with `deny_unknown_fields` serde refuses the key that `tag` has written\nhelp: leave `tag` out (the event type's name is in a header of every message), or `deny_unknown_fields`",
+            );
         }
         let case = Case::of(attributes);
         let defaulted = wire::has(attributes, "default");
@@ -76,17 +90,36 @@ fn read_field(field: &Field, case: Case, all_defaulted: bool, errors: &mut Error
             "a function writes or reads this field, so its form in JSON is not known\nhelp: name a type that has the same form: `#[event(json(String))]`",
         );
     }
-    let defaulted = all_defaulted
-        || ["default", "skip_serializing_if", "skip_serializing", "skip_deserializing"]
-            .iter()
-            .any(|key| wire::has(&field.attrs, key));
+    let has = |key| wire::has(&field.attrs, key);
+    let defaulted = all_defaulted || has("default") || has("skip_deserializing");
+    let by_function = has("with") || has("deserialize_with");
+    // only what is an `Option` to the macro can be absent without a default
+    if !defaulted && (by_function || !is_option(&field.ty)) {
+        refuse_absence(field, errors);
+    }
     Some(PayloadField {
         name,
         ty: given.unwrap_or_else(|| field.ty.clone()),
         docs: docs(&field.attrs),
         defaulted,
+        stated: by_function,
         flattened: wire::has(&field.attrs, "flatten"),
     })
+}
+
+fn is_option(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Option"))
+}
+
+/// What is not always written must not be asked for by whoever reads.
+fn refuse_absence(field: &Field, errors: &mut Errors) {
+    let place = ["skip_serializing_if", "skip_serializing"].into_iter().find_map(|key| wire::place(&field.attrs, key));
+    if let Some(place) = place {
+        errors.report_at(
+            place,
+            "this field can be absent from what is published, and no subscriber could read that\nhelp: add `default`, which stands for an absent field: `#[serde(default, …)]`",
+        );
+    }
 }
 
 /// `json(..)`: a type with the same form in JSON.
@@ -144,7 +177,7 @@ mod tests {
         let (payload, messages) = read(&parse_quote! {
             /// An appointment
             /// was booked.
-            #[serde(rename_all = "camelCase", deny_unknown_fields, tag = "kind")]
+            #[serde(rename_all = "camelCase", deny_unknown_fields)]
             struct Booked {
                 /// Whose.
                 patient_id: Uuid,
@@ -156,7 +189,7 @@ mod tests {
         });
         assert_eq!(messages, [""; 0]);
         assert_eq!((payload.docs.as_str(), payload.closed), ("An appointment\nwas booked.", true));
-        assert_eq!(payload.tag, Some(("kind".into(), "Booked".into())));
+        assert_eq!(payload.tag, None);
         let fields: Vec<_> = payload
             .fields
             .iter()
@@ -172,6 +205,33 @@ mod tests {
             ]
         );
         assert_eq!(payload.fields[3].ty, parse_quote!(String));
+    }
+
+    #[test]
+    fn a_tag_is_the_name_of_the_struct() {
+        let (payload, messages) = read(&parse_quote! {
+            #[serde(tag = "kind")]
+            struct Booked { id: Uuid }
+        });
+        assert_eq!((payload.tag, messages), (Some(("kind".into(), "Booked".into())), vec![]));
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let (_, messages) = read(&parse_quote! {
+            #[serde(rename_all(serialize = "camelCase"), deny_unknown_fields, tag = "kind")]
+            struct Booked {
+                #[serde(skip_serializing_if = "Vec::is_empty")] notes: Vec<String>,
+                #[serde(skip_serializing)] code: u8,
+                #[serde(skip_serializing_if = "Option::is_none")] note: Option<String>,
+                #[serde(default, skip_serializing_if = "Vec::is_empty")] others: Vec<String>,
+                #[serde(skip_deserializing)] made: u8,
+                #[serde(with = "hex", skip_serializing_if = "Option::is_none")]
+                #[event(json(Option<String>))]
+                digest: Option<[u8; 32]>,
+            }
+        });
+        assert_eq!(messages.len(), 5, "{messages:#?}");
     }
 
     #[test]

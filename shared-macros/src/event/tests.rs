@@ -72,7 +72,7 @@ fn an_event_is_constants_and_calls() {
                     "clinic.{clinic_id}.opened",
                 )
                     .with_version(2u32)
-                    .with_schema(&__shared::EventSchema::new(__FIELDS).docs("A clinic opened.").rules(<Self as __shared::Validate>::RULES).key("clinicId"))
+                    .with_schema(&__shared::EventSchema::new(__FIELDS).docs("A clinic opened.").rules(<Self as __shared::Validate>::RULES).key("clinicId").slots(&["clinicId"]))
                     .with_slots(&[<u32 as __shared::Slot>::FORM])
                     .decoded_by(__shared::decodes::<Self>)
                     .declared_at(::core::file!(), ::core::line!());

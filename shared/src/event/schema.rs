@@ -31,6 +31,8 @@ pub struct EventSchema {
     pub docs: &'static str,
     /// The field that is the ordering key, by its name in JSON.
     pub key: Option<&'static str>,
+    /// The fields in the subject's slots, from left to right, by their names in JSON.
+    pub slots: &'static [&'static str],
     /// Whether fields that it does not know are refused (`#[serde(deny_unknown_fields)]`).
     pub closed: bool,
     /// `#[serde(tag = "…")]`: a key that always holds this text.
@@ -45,7 +47,7 @@ impl EventSchema {
     /// A payload of these fields.
     #[must_use]
     pub const fn new(fields: &'static [FieldSchema]) -> Self {
-        Self { docs: "", key: None, closed: false, tag: None, fields, rules: &[] }
+        Self { docs: "", key: None, slots: &[], closed: false, tag: None, fields, rules: &[] }
     }
 
     /// With this documentation.
@@ -64,6 +66,12 @@ impl EventSchema {
     #[must_use]
     pub const fn key(self, field: &'static str) -> Self {
         Self { key: Some(field), ..self }
+    }
+
+    /// With these fields in the subject's slots.
+    #[must_use]
+    pub const fn slots(self, fields: &'static [&'static str]) -> Self {
+        Self { slots: fields, ..self }
     }
 
     /// Refuses fields that it does not know.
@@ -88,6 +96,8 @@ pub struct FieldSchema {
     pub docs: &'static str,
     /// Whether it may be absent although its type is no `Option`.
     pub defaulted: bool,
+    /// Whether it must be there although its type is an `Option`: a function reads it.
+    pub stated: bool,
     /// Whether its own fields stand in its place (`#[serde(flatten)]`).
     pub flattened: bool,
     ty: FieldType,
@@ -97,7 +107,7 @@ impl FieldSchema {
     /// A field of this type.
     #[must_use]
     pub const fn new(name: &'static str, ty: FieldType) -> Self {
-        Self { name, docs: "", defaulted: false, flattened: false, ty }
+        Self { name, docs: "", defaulted: false, stated: false, flattened: false, ty }
     }
 
     /// With this documentation.
@@ -110,6 +120,12 @@ impl FieldSchema {
     #[must_use]
     pub const fn defaulted(self) -> Self {
         Self { defaulted: true, ..self }
+    }
+
+    /// One that must be there, even if it is `null`.
+    #[must_use]
+    pub const fn stated(self) -> Self {
+        Self { stated: true, ..self }
     }
 
     /// One whose own fields stand in its place.
@@ -131,6 +147,11 @@ impl FieldSchema {
             }
         }
         short
+    }
+
+    /// Whether the type is an `Option`, also by another name.
+    pub(crate) fn is_option(&self) -> bool {
+        (self.ty.name)().starts_with("core::option::Option<")
     }
 
     /// The JSON Schema of the field's type. Named types end up among the generator's definitions.

@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use schemars::Schema;
 use schemars::generate::SchemaSettings;
-use schemars::{Schema, SchemaGenerator};
+use schemars::transform::Transform as _;
 use serde_json::{Map, Value, json};
 
+use super::definitions::{Definitions, Finish, plain};
 use super::{Contract, json};
 use crate::event::EventInfo;
 
@@ -53,20 +55,15 @@ impl Server {
 /// ```
 #[must_use]
 pub fn asyncapi(contract: &Contract, server: Option<&Server>) -> Value {
+    let names = Names::of(contract);
     let mut schemas = Schemas::new();
     let mut channels = Map::new();
     let mut messages = Map::new();
-    for (channel, events) in by_subject(contract) {
-        let members: Map<String, Value> = events
-            .iter()
-            .map(|event| {
-                let name = message_name(event);
-                let to = json!({ "$ref": format!("#/components/messages/{name}") });
-                messages.entry(name.clone()).or_insert_with(|| message(event, &mut schemas));
-                (name, to)
-            })
-            .collect();
-        channels.insert(channel, self::channel(&events, members, server.is_some()));
+    for event in contract.events() {
+        let (message, channel) = (names.message(event), names.channel(event));
+        messages.insert(message.to_owned(), self::message(event, message, &mut schemas));
+        let channel = channels.entry(channel).or_insert_with(|| self::channel(event, server.is_some()));
+        channel["messages"][message] = json!({ "$ref": format!("#/components/messages/{message}") });
     }
     let mut document = Map::new();
     document.insert("asyncapi".into(), "3.0.0".into());
@@ -78,7 +75,7 @@ pub fn asyncapi(contract: &Contract, server: Option<&Server>) -> Value {
         document.insert("servers".into(), json!({ "nats": server }));
     }
     document.insert("channels".into(), channels.into());
-    document.insert("operations".into(), operations(contract).into());
+    document.insert("operations".into(), operations(contract, &names).into());
     let components = json!({
         "messages": messages,
         "messageTraits": { "event": { "headers": headers() } },
@@ -98,61 +95,86 @@ fn info(contract: &Contract) -> Value {
     info.into()
 }
 
-/// The event types of each subject, by the name of its channel.
-fn by_subject(contract: &Contract) -> BTreeMap<String, Vec<&'static EventInfo>> {
-    let mut channels: BTreeMap<String, Vec<&'static EventInfo>> = BTreeMap::new();
-    for event in contract.events() {
-        channels.entry(channel_name(event)).or_default().push(event);
+/// What messages and channels are called: names in `components` are of letters, digits, `.`, `-` and `_`.
+struct Names {
+    /// By the names of the event types.
+    messages: BTreeMap<&'static str, String>,
+    /// By subjects: several event types may have one.
+    channels: BTreeMap<&'static str, String>,
+    /// By the names of the event types, the subjects of their newest versions: slots may be called otherwise in others.
+    subjects: BTreeMap<&'static str, &'static str>,
+}
+
+impl Names {
+    fn of(contract: &Contract) -> Self {
+        let (mut messages, mut channels) = (BTreeMap::new(), BTreeMap::new());
+        let subjects: BTreeMap<_, _> =
+            contract.events().into_iter().map(|event| (event.event_type, event.subject)).collect();
+        for event_type in subjects.keys() {
+            add(&mut messages, event_type, vec![plain(event_type)]);
+        }
+        let mut by_slots: Vec<&'static str> = subjects.values().copied().collect();
+        // those without slots are called as they are
+        by_slots.sort_by_key(|subject| (slots(subject).count(), *subject));
+        for subject in by_slots {
+            let literals: Vec<&str> = subject.split('.').filter(|token| !token.starts_with('{')).collect();
+            let with_slots: String = subject.chars().filter(|c| !matches!(c, '{' | '}')).collect();
+            add(&mut channels, subject, vec![plain(&literals.join(".")), plain(&with_slots)]);
+        }
+        Self { messages, channels, subjects }
     }
-    channels
+
+    fn message(&self, event: &EventInfo) -> &str {
+        self.messages.get(event.event_type).map_or("", String::as_str)
+    }
+
+    fn channel(&self, event: &EventInfo) -> &str {
+        self.subjects.get(event.event_type).and_then(|subject| self.channels.get(subject)).map_or("", String::as_str)
+    }
 }
 
-/// Names in `components` are of letters, digits, `.`, `-` and `_`.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' }).collect()
+/// Adds the first of the names that is free, or the last one with a number.
+fn add(names: &mut BTreeMap<&'static str, String>, of: &'static str, candidates: Vec<String>) {
+    if names.contains_key(of) {
+        return;
+    }
+    let last = candidates.last().cloned().unwrap_or_default();
+    let numbered = (2_usize..).map(|number| format!("{last}-{number}"));
+    let free = candidates.into_iter().chain(numbered).find(|name| names.values().all(|taken| taken != name));
+    names.extend(free.map(|free| (of, free)));
 }
 
-/// The literal tokens of the subject; a subject has one event type, except where versions travel apart.
-fn channel_name(event: &EventInfo) -> String {
-    let literals: Vec<&str> = event.subject.split('.').filter(|token| !token.starts_with('{')).collect();
-    plain(&literals.join("."))
-}
-
-fn message_name(event: &EventInfo) -> String {
-    plain(event.event_type)
-}
-
-fn channel(events: &[&'static EventInfo], messages: Map<String, Value>, on_server: bool) -> Value {
+fn channel(event: &EventInfo, on_server: bool) -> Value {
     let mut channel = Map::new();
-    let Some(event) = events.first() else { return channel.into() };
     channel.insert("address".into(), event.subject.into());
-    channel.insert("messages".into(), messages.into());
-    let parameters: Map<String, Value> =
-        slots(event.subject).map(|slot| (slot.to_owned(), parameter(event, slot))).collect();
+    channel.insert("messages".into(), json!({}));
+    let parameters: Map<String, Value> = slots(event.subject)
+        .zip(event.schema.slots)
+        .map(|(slot, field)| (slot.to_owned(), parameter(event, field)))
+        .collect();
     if !parameters.is_empty() {
         channel.insert("parameters".into(), parameters.into());
     }
     if on_server {
         channel.insert("servers".into(), json!([{ "$ref": "#/servers/nats" }]));
     }
-    channel.insert("bindings".into(), json!({ "nats": {} }));
     channel.into()
 }
 
-/// The fields in the slots of a subject.
+/// The names in the slots of a subject.
 fn slots(subject: &str) -> impl Iterator<Item = &str> {
     subject.split('.').filter_map(|token| token.strip_prefix('{')?.strip_suffix('}'))
 }
 
-fn parameter(event: &EventInfo, slot: &str) -> Value {
-    let docs = event.schema.fields.iter().find(|field| field.name == slot).map_or("", |field| field.docs);
-    let docs = if docs.is_empty() { format!("The payload's `{slot}`") } else { docs.to_owned() };
-    json!({ "description": docs, "location": format!("$message.payload#/{slot}") })
+fn parameter(event: &EventInfo, field: &str) -> Value {
+    let docs = event.schema.fields.iter().find(|known| known.name == field).map_or("", |field| field.docs);
+    let docs = if docs.is_empty() { format!("The payload's `{field}`") } else { docs.to_owned() };
+    let pointer = field.replace('~', "~0").replace('/', "~1");
+    json!({ "description": docs, "location": format!("$message.payload#/{pointer}") })
 }
 
-fn message(event: &EventInfo, schemas: &mut Schemas) -> Value {
-    let name = message_name(event);
-    schemas.event(&name, event);
+fn message(event: &EventInfo, name: &str, schemas: &mut Schemas) -> Value {
+    schemas.event(name, event);
     let mut message = json!({
         "name": event.event_type,
         "title": event.name,
@@ -163,7 +185,6 @@ fn message(event: &EventInfo, schemas: &mut Schemas) -> Value {
             "location": "$message.header#/ce-correlationid",
         },
         "traits": [{ "$ref": "#/components/messageTraits/event" }],
-        "bindings": { "nats": { "bindingVersion": "0.1.0" } },
         "x-version": event.version,
     });
     let (summary, rest) = event.schema.docs.split_once("\n\n").unwrap_or((event.schema.docs, ""));
@@ -178,17 +199,17 @@ fn message(event: &EventInfo, schemas: &mut Schemas) -> Value {
     message
 }
 
-fn operations(contract: &Contract) -> Map<String, Value> {
+fn operations(contract: &Contract, names: &Names) -> Map<String, Value> {
     let mut operations = Map::new();
     let refers = |event: &EventInfo| {
-        let (channel, message) = (channel_name(event), message_name(event));
+        let (channel, message) = (names.channel(event), names.message(event));
         let messages = json!([{ "$ref": format!("#/channels/{channel}/messages/{message}") }]);
         (json!({ "$ref": format!("#/channels/{channel}") }), messages)
     };
     for event in &contract.publishes {
         let (channel, messages) = refers(event);
         let operation = json!({ "action": "send", "channel": channel, "messages": messages, "summary": format!("{} publishes `{}`", contract.service, event.event_type) });
-        operations.insert(format!("send-{}", message_name(event)), operation);
+        operations.insert(format!("send-{}", names.message(event)), operation);
     }
     for receiver in &contract.receivers {
         for event in receiver.events {
@@ -206,7 +227,7 @@ fn operations(contract: &Contract) -> Map<String, Value> {
                 "bindings": { "nats": { "queue": receiver.durable, "bindingVersion": "0.1.0" } },
                 "x-subscription": { "durable": receiver.durable, "pattern": receiver.pattern },
             });
-            operations.insert(plain(&format!("{}-{}", receiver.name, message_name(event))), operation);
+            operations.insert(plain(&format!("{}-{}", receiver.name, names.message(event))), operation);
         }
     }
     operations
@@ -239,8 +260,8 @@ fn headers() -> Value {
 
 /// The schemas of payloads and of what they refer to, as AsyncAPI has them: JSON Schema draft 7.
 struct Schemas {
-    generator: SchemaGenerator,
-    events: Map<String, Value>,
+    definitions: Definitions,
+    events: Vec<(String, Schema)>,
 }
 
 impl Schemas {
@@ -249,21 +270,26 @@ impl Schemas {
             settings.meta_schema = None;
             settings.definitions_path = "/components/schemas".into();
         });
-        Self { generator: settings.into_generator(), events: Map::new() }
+        Self { definitions: Definitions::new(settings), events: Vec::new() }
     }
 
     fn event(&mut self, name: &str, event: &EventInfo) {
-        let mut schema: Schema = json::payload(event, &mut self.generator);
-        for transform in self.generator.transforms_mut() {
+        let mut schema: Schema = json::payload(event, &mut self.definitions);
+        for transform in self.definitions.generator.transforms_mut() {
             transform.transform(&mut schema);
         }
-        self.events.insert(name.to_owned(), schema.to_value());
+        self.events.push((name.to_owned(), schema));
     }
 
     fn finish(mut self) -> Value {
-        let mut schemas = self.generator.take_definitions(true);
-        schemas.extend(std::mem::take(&mut self.events));
-        schemas.into()
+        let taken: Vec<String> = self.events.iter().map(|(name, _)| name.clone()).collect();
+        let schemas = self.definitions.finish(self.events.iter_mut().map(|(_, schema)| schema), taken);
+        let named = schemas.into_iter().filter_map(|(name, schema)| Some((name, Schema::try_from(schema).ok()?)));
+        let finished = |(name, mut schema): (String, Schema)| {
+            Finish { keep_examples: false }.transform(&mut schema);
+            (name, schema.to_value())
+        };
+        named.chain(self.events).map(finished).collect::<Map<String, Value>>().into()
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a service publishes and takes, as plain data.
 
+use std::cmp::Reverse;
+
 use crate::event::EventInfo;
 
 /// What a service publishes and who in it takes what.
@@ -47,12 +49,12 @@ impl Contract {
         }
     }
 
-    /// Every event type of the contract once, in the order of their names.
+    /// Every event type of the contract once, in its newest version, in the order of their names.
     #[must_use]
     pub fn events(&self) -> Vec<&'static EventInfo> {
         let taken = self.receivers.iter().flat_map(|receiver| receiver.events);
         let mut events: Vec<&'static EventInfo> = self.publishes.iter().chain(taken).copied().collect();
-        events.sort_by_key(|event| event.event_type);
+        events.sort_by_key(|event| (event.event_type, Reverse(event.version)));
         events.dedup_by_key(|event| event.event_type);
         events
     }

@@ -1,27 +1,29 @@
 //! Rules as keywords of JSON Schema.
 
-use schemars::{Schema, SchemaGenerator};
+use schemars::Schema;
 use serde_json::{Map, Value, json};
 
+use super::definitions::Definitions;
+use super::pattern;
 use crate::validate::{FieldRules, Rule, Unit};
 
-/// Adds the rules of a field to the schema of its type. The rules of nested types go to their definitions.
-pub(super) fn apply(schema: &mut Schema, rules: &[Rule], generator: &mut SchemaGenerator) {
+/// Where a schema has the schemas of what it contains.
+const ITEMS: [&str; 2] = ["items", "additionalProperties"];
+
+/// Adds the rules of a field to the schema of its type. A named type with rules of its own becomes another definition.
+pub(super) fn apply(schema: &mut Schema, rules: &[Rule], definitions: &mut Definitions) {
     if rules.is_empty() {
         return;
     }
     let mut value = std::mem::take(schema).to_value();
-    let mut descent = Descent { generator, under_way: Vec::new() };
-    descent.rules(&mut value, rules);
+    Descent { definitions }.rules(&mut value, rules);
     if let Ok(done) = Schema::try_from(value) {
         *schema = done;
     }
 }
 
 struct Descent<'a> {
-    generator: &'a mut SchemaGenerator,
-    /// The definitions that are being worked on: a type may contain itself.
-    under_way: Vec<String>,
+    definitions: &'a mut Definitions,
 }
 
 impl Descent<'_> {
@@ -40,7 +42,10 @@ impl Descent<'_> {
             Rule::Length { unit, min, max } => length(schema, *unit, *min, *max),
             Rule::Email => set(schema, "format", "email".into()),
             Rule::Url => set(schema, "format", "uri".into()),
-            Rule::Pattern(pattern) => pattern_of(schema, pattern),
+            Rule::Pattern(pattern) => match pattern::ecma(pattern) {
+                Some(pattern) => pattern_of(schema, &pattern),
+                None => note(schema, format!("pattern: {pattern}").into()),
+            },
             Rule::OneOf(allowed) => {
                 let mut values: Vec<Value> = allowed.iter().map(|allowed| Value::from(*allowed)).collect();
                 if super::json::admits_null(schema) {
@@ -52,61 +57,79 @@ impl Descent<'_> {
             Rule::Future => note(schema, "future".into()),
             Rule::Custom(path) => note(schema, format!("custom: {path}").into()),
             Rule::Nested(nested) => self.nested(schema, nested.rules()),
-            Rule::Each(rules) => self.each(schema, rules),
+            Rule::Each(rules) => self.contained(schema, &mut |descent, item| descent.rules(item, rules)),
         }
     }
 
-    /// The rules of every item.
-    fn each(&mut self, schema: &mut Value, rules: &[Rule]) {
-        for key in ["items", "additionalProperties"] {
+    /// Works on the schemas of every item of a list, of every value of a map.
+    fn contained(&mut self, schema: &mut Value, work: &mut dyn FnMut(&mut Self, &mut Value)) {
+        for key in ITEMS {
             if let Some(items) = schema.get_mut(key).filter(|items| items.is_object()) {
-                self.rules(items, rules);
+                work(self, items);
             }
         }
-        self.alternatives(schema, |descent, alternative| descent.each(alternative, rules));
+        // a map whose keys are of a form, or the variants of an enum
+        for key in ["patternProperties", "properties"] {
+            if let Some(Value::Object(values)) = schema.get_mut(key) {
+                values.values_mut().for_each(|value| work(self, value));
+            }
+        }
+        for key in ["anyOf", "oneOf"] {
+            if let Some(Value::Array(alternatives)) = schema.get_mut(key) {
+                alternatives.iter_mut().for_each(|alternative| self.contained(alternative, work));
+            }
+        }
     }
 
-    /// The rules of the fields of the type that the schema describes, wherever in it that is.
+    /// The rules of a type, wherever in the schema it is.
     fn nested(&mut self, schema: &mut Value, fields: &[FieldRules]) {
-        if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|to| to.rsplit('/').next()) {
-            let name = name.to_owned();
-            self.definition(name, fields);
-        }
-        if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-            for (key, property) in properties {
-                if let Some(rules) = fields.iter().find(|rules| rules.field == key) {
-                    self.rules(property, rules.rules);
-                }
-            }
-            if let Some(own) = fields.iter().find(|rules| rules.field.is_empty()) {
-                self.rules(schema, own.rules);
-            }
-        }
-        for key in ["items", "additionalProperties"] {
-            if let Some(items) = schema.get_mut(key).filter(|items| items.is_object()) {
-                self.nested(items, fields);
-            }
-        }
-        self.alternatives(schema, |descent, alternative| descent.nested(alternative, fields));
-    }
-
-    fn definition(&mut self, name: String, fields: &[FieldRules]) {
-        if self.under_way.contains(&name) {
+        if let Some(name) = self.definitions.name_in(schema) {
+            let reference = self.definitions.ruled(&name, |definitions, definition| {
+                Descent { definitions }.fields(definition, fields);
+            });
+            set(schema, "$ref", reference.into());
             return;
         }
-        let Some(mut definition) = self.generator.definitions().get(&name).cloned() else { return };
-        self.under_way.push(name.clone());
-        self.nested(&mut definition, fields);
-        self.under_way.pop();
-        self.generator.definitions_mut().insert(name, definition);
-    }
-
-    fn alternatives(&mut self, schema: &mut Value, mut work: impl FnMut(&mut Self, &mut Value)) {
-        for key in ["anyOf", "oneOf", "allOf"] {
+        let is_it = |(key, _): (&String, &Value)| fields.iter().any(|rules| rules.field == key);
+        if schema.get("properties").and_then(Value::as_object).is_some_and(|properties| properties.iter().any(is_it)) {
+            self.fields(schema, fields);
+            return;
+        }
+        for key in ["anyOf", "oneOf"] {
             if let Some(Value::Array(alternatives)) = schema.get_mut(key) {
-                alternatives.iter_mut().for_each(|alternative| work(self, alternative));
+                alternatives.iter_mut().for_each(|alternative| self.nested(alternative, fields));
+                return;
             }
         }
+        self.contained(schema, &mut |descent, item| descent.nested(item, fields));
+    }
+
+    /// The rules of the fields of the type that this is the schema of.
+    fn fields(&mut self, schema: &mut Value, fields: &[FieldRules]) {
+        for FieldRules { field, rules } in fields {
+            if field.is_empty() {
+                self.rules(schema, rules);
+            } else if let Some(property) = schema.get_mut("properties").and_then(|all| all.get_mut(*field)) {
+                counted_in_bytes(property, rules);
+                self.rules(property, rules);
+            } else {
+                // its own fields stand here
+                for rule in *rules {
+                    if let Rule::Nested(nested) = rule {
+                        self.fields(schema, nested.rules());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The derive of `JsonSchema` takes each `length` for a number of characters.
+fn counted_in_bytes(schema: &mut Value, rules: &[Rule]) {
+    let in_bytes = rules.iter().any(|rule| matches!(rule, Rule::Length { unit: Unit::Bytes, .. }));
+    if let (true, Value::Object(schema)) = (in_bytes, schema) {
+        schema.remove("minLength");
+        schema.remove("maxLength");
     }
 }
 
@@ -136,14 +159,15 @@ fn note(schema: &mut Value, rule: Value) {
 /// A bound that is no number has no keyword.
 fn bound(schema: &mut Value, (keyword, word): (&str, &str), limit: Option<Value>) {
     match limit {
-        Some(limit @ Value::Number(_)) => set(schema, keyword, limit),
+        Some(limit @ Value::Number(_)) => limit_by(schema, keyword, limit),
         Some(limit) => set(schema, &format!("x-{word}"), limit),
         None => {}
     }
 }
 
 fn length(schema: &mut Value, unit: Unit, min: Option<usize>, max: Option<usize>) {
-    let is_map = schema.get("additionalProperties").is_some() || schema.get("properties").is_some();
+    let of_maps = ["additionalProperties", "patternProperties", "properties"];
+    let is_map = of_maps.iter().any(|key| schema.get(key).is_some());
     let (least, most) = match unit {
         Unit::Characters => ("minLength", "maxLength"),
         Unit::Bytes => ("x-min-bytes", "x-max-bytes"),
@@ -152,8 +176,17 @@ fn length(schema: &mut Value, unit: Unit, min: Option<usize>, max: Option<usize>
     };
     for (keyword, limit) in [(least, min), (most, max)] {
         if let Some(limit) = limit {
-            set(schema, keyword, limit.into());
+            limit_by(schema, keyword, limit.into());
         }
+    }
+}
+
+/// Sets a bound, unless the type itself has a narrower one.
+fn limit_by(schema: &mut Value, keyword: &str, limit: Value) {
+    let of_type = schema.get(keyword).and_then(Value::as_f64).zip(limit.as_f64());
+    let narrower = |(of_type, limit)| if keyword.starts_with("min") { of_type > limit } else { of_type < limit };
+    if !of_type.is_some_and(narrower) {
+        set(schema, keyword, limit);
     }
 }
 

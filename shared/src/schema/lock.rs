@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::change::{Change, ChangeKind};
 use super::compare::compare;
+use super::json::with_examples;
 use super::report::{Finding, Report};
 use super::sample::sample;
 use super::{Contract, json_schema};
@@ -144,7 +145,7 @@ impl Lock {
             let mut golden = locked.versions.get(&event.version).map(|known| known.golden.clone()).unwrap_or_default();
             let known = locked.versions.get(&event.version).is_some_and(|known| known.schema == schema);
             if !known {
-                let made = golden_payload(event, &schema, &self.path)?;
+                let made = golden_payload(event, &self.path)?;
                 if !golden.contains(&made) {
                     golden.push(made);
                 }
@@ -276,8 +277,9 @@ fn decodes(event: &EventInfo, version: u32, golden: &Value) -> Result<()> {
     }
 }
 
-fn golden_payload(event: &EventInfo, schema: &Value, lock: &Path) -> Result<Value> {
-    let made = sample(schema, schema);
+fn golden_payload(event: &EventInfo, lock: &Path) -> Result<Value> {
+    let schema = with_examples(event);
+    let made = sample(&schema, &schema);
     decodes(event, event.version, &made).map_err(|error| {
         problem(
             lock,

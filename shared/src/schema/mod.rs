@@ -14,13 +14,17 @@ mod change;
 mod check;
 mod compare;
 mod contract;
+mod definitions;
 mod form;
 mod json;
 mod keywords;
 mod lock;
+mod object;
 mod page;
+mod pattern;
 mod report;
 mod sample;
+mod words;
 
 pub use self::asyncapi::{Server, asyncapi};
 pub use self::change::{Change, ChangeKind};

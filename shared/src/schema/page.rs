@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{Contract, json_schema};
+use super::{Contract, json_schema, words};
 use crate::event::EventInfo;
 
 /// A Markdown page about services: a picture (Mermaid) of who publishes and who subscribes, a table of all events, and
@@ -134,32 +134,84 @@ impl Page<'_> {
             None => writeln!(out, ", in no order.\n")?,
         }
         let schema = json_schema(event);
-        let required: Vec<&str> =
-            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let Some(properties) = schema["properties"].as_object().filter(|properties| !properties.is_empty()) else {
-            return writeln!(out, "It has no fields.\n");
-        };
-        out.push_str("| field | type | presence | rules | notes |\n|---|---|---|---|---|\n");
         // in the order of the declaration, then what is flattened into it
-        let declared = event.schema.fields.iter().map(|field| field.name).filter(|name| properties.contains_key(*name));
-        let others = properties
-            .keys()
-            .map(String::as_str)
-            .filter(|name| event.schema.fields.iter().all(|field| field.name != *name));
-        for name in declared.chain(others) {
-            let property = &properties[name];
-            writeln!(
-                out,
-                "| `{name}` | {} | {} | {} | {} |",
-                type_in_words(property),
-                if required.contains(&name) { "required" } else { "optional" },
-                rules_in_words(property).join("; "),
-                notes(property),
-            )?;
+        let declared: Vec<&str> = event.schema.fields.iter().map(|field| field.name).collect();
+        object(out, &schema, &declared)?;
+        for (name, definition) in schema["$defs"].as_object().into_iter().flatten() {
+            writeln!(out, "### `{name}`\n")?;
+            if let Some(docs) = definition["description"].as_str() {
+                writeln!(out, "{docs}\n")?;
+            }
+            if definition["properties"].is_object() || definition["type"] == "object" {
+                object(out, definition, &[])?;
+            } else {
+                value(out, definition)?;
+            }
         }
-        out.push('\n');
         Ok(())
     }
+}
+
+/// A table of the fields, and what else an object has.
+fn object(out: &mut String, schema: &Value, order: &[&str]) -> fmt::Result {
+    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let none = Map::new();
+    let properties = schema["properties"].as_object().unwrap_or(&none);
+    if properties.is_empty() {
+        out.push_str("It has no fields of its own.\n\n");
+    } else {
+        out.push_str("| field | type | presence | rules | notes |\n|---|---|---|---|---|\n");
+        let ordered = order.iter().copied().filter(|name| properties.contains_key(*name));
+        let others = properties.keys().map(String::as_str).filter(|name| !order.contains(name));
+        for name in ordered.chain(others) {
+            let property = &properties[name];
+            let presence = if required.contains(&name) { "required" } else { "optional" };
+            let (ty, rules) = (words::of_type(property), words::of_rules(property));
+            writeln!(out, "| `{name}` | {ty} | {presence} | {} | {} |", rules.join("; "), words::notes(property))?;
+        }
+        out.push('\n');
+    }
+    for key in ["oneOf", "anyOf"] {
+        list(out, &schema[key])?;
+    }
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        for key in ["oneOf", "anyOf"] {
+            list(out, &part[key])?;
+        }
+    }
+    let patterns = schema["patternProperties"].as_object().into_iter().flatten();
+    for (pattern, part) in patterns {
+        writeln!(out, "Any field that matches `{pattern}`: {}.\n", words::in_full(part))?;
+    }
+    match schema.get("additionalProperties").or(schema.get("unevaluatedProperties")) {
+        Some(Value::Bool(false)) => out.push_str("Other fields are refused.\n\n"),
+        Some(part) => writeln!(out, "Any other field: {}.\n", words::in_full(part))?,
+        None => {}
+    }
+    if let Some(rules) = schema["x-rules"].as_array() {
+        let rules: Vec<&str> = rules.iter().filter_map(Value::as_str).collect();
+        writeln!(out, "As a whole: {}.\n", rules.join("; "))?;
+    }
+    Ok(())
+}
+
+/// What a type is that is no object.
+fn value(out: &mut String, schema: &Value) -> fmt::Result {
+    let alternatives = ["oneOf", "anyOf"].into_iter().find_map(|key| schema.get(key));
+    match alternatives {
+        Some(alternatives) => list(out, alternatives),
+        None => writeln!(out, "{}.\n", words::in_full(schema)),
+    }
+}
+
+fn list(out: &mut String, alternatives: &Value) -> fmt::Result {
+    let Some(alternatives) = alternatives.as_array() else { return Ok(()) };
+    out.push_str("One of:\n\n");
+    for one in alternatives {
+        writeln!(out, "- {}", words::in_full(one))?;
+    }
+    out.push('\n');
+    Ok(())
 }
 
 fn or_nobody(names: &[String]) -> String {
@@ -179,86 +231,4 @@ fn anchor(event: &EventInfo) -> String {
 /// A text between quotation marks of Mermaid.
 fn quoted(text: &str) -> String {
     text.replace('"', "#quot;")
-}
-
-/// A text in a cell of a table.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
-}
-
-fn notes(property: &Value) -> String {
-    let docs = property["description"].as_str().map(cell).unwrap_or_default();
-    match (property["x-phi"] == true, docs.is_empty()) {
-        (true, true) => String::from("protected"),
-        (true, false) => format!("protected; {docs}"),
-        (false, _) => docs,
-    }
-}
-
-fn type_in_words(schema: &Value) -> String {
-    if let Some(to) = schema["$ref"].as_str() {
-        return format!("`{}`", to.rsplit('/').next().unwrap_or(to));
-    }
-    for key in ["anyOf", "oneOf"] {
-        if let Some(alternatives) = schema[key].as_array() {
-            let words: Vec<String> =
-                alternatives.iter().filter(|one| one["type"] != "null").map(type_in_words).collect();
-            return words.join(" or ");
-        }
-    }
-    if let Some(constant) = schema.get("const") {
-        return format!("`{constant}`");
-    }
-    if let Some(values) = schema["enum"].as_array() {
-        let words: Vec<String> = values
-            .iter()
-            .filter(|value| !value.is_null())
-            .map(|value| format!("`{}`", cell(&value.to_string())))
-            .collect();
-        return words.join(" or ");
-    }
-    let types: Vec<&str> = match &schema["type"] {
-        Value::String(ty) => vec![ty.as_str()],
-        Value::Array(types) => types.iter().filter_map(Value::as_str).filter(|ty| *ty != "null").collect(),
-        _ => vec!["any"],
-    };
-    let mut words = types.join(" or ");
-    if words == "array" && schema["items"].is_object() {
-        words = format!("array of {}", type_in_words(&schema["items"]));
-    }
-    match schema["format"].as_str() {
-        Some(format) => format!("{words} ({format})"),
-        None => words,
-    }
-}
-
-/// The keywords that limit a value, as they stand in the schema.
-fn rules_in_words(schema: &Value) -> Vec<String> {
-    const KEYWORDS: [(&str, &str); 14] = [
-        ("minimum", "≥"),
-        ("exclusiveMinimum", ">"),
-        ("maximum", "≤"),
-        ("exclusiveMaximum", "<"),
-        ("x-min", "≥"),
-        ("x-max", "≤"),
-        ("minLength", "characters ≥"),
-        ("maxLength", "characters ≤"),
-        ("x-min-bytes", "bytes ≥"),
-        ("x-max-bytes", "bytes ≤"),
-        ("minItems", "items ≥"),
-        ("maxItems", "items ≤"),
-        ("minProperties", "entries ≥"),
-        ("maxProperties", "entries ≤"),
-    ];
-    let limits = KEYWORDS.iter().filter_map(|(keyword, sign)| {
-        schema.get(*keyword).map(|limit| format!("{sign} {}", cell(limit.to_string().trim_matches('"'))))
-    });
-    let patterns = schema
-        .get("pattern")
-        .into_iter()
-        .chain(schema["allOf"].as_array().into_iter().flatten().filter_map(|one| one.get("pattern")))
-        .filter_map(Value::as_str)
-        .map(|pattern| format!("matches `{}`", cell(pattern)));
-    let named = schema["x-rules"].as_array().into_iter().flatten().filter_map(Value::as_str).map(cell);
-    limits.chain(patterns).chain(named).collect()
 }

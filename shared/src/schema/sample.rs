@@ -1,5 +1,6 @@
 //! A payload that a schema allows: the golden payload of an event type, free of anybody's data.
 
+use regex::Regex;
 use regex_syntax::hir::{Class, Hir, HirKind};
 use serde_json::{Map, Value};
 
@@ -22,10 +23,8 @@ impl Maker<'_> {
         if depth > DEPTH {
             return Value::Null;
         }
-        for key in ["const", "default"] {
-            if let Some(value) = schema.get(key) {
-                return value.clone();
-            }
+        if let Some(value) = schema.get("const") {
+            return value.clone();
         }
         for key in ["enum", "examples"] {
             if let Some(first) = schema.get(key).and_then(Value::as_array).and_then(|values| values.first()) {
@@ -38,8 +37,7 @@ impl Maker<'_> {
         }
         for key in ["oneOf", "anyOf"] {
             if let Some(alternatives) = schema.get(key).and_then(Value::as_array) {
-                let some = alternatives.iter().find(|one| one.get("type").is_none_or(|ty| ty != "null"));
-                let chosen = some.map_or(Value::Null, |some| self.value(some, depth + 1));
+                let chosen = self.chosen(alternatives, depth).map_or(Value::Null, |one| self.value(one, depth + 1));
                 return self.merged(schema, chosen, depth);
             }
         }
@@ -55,6 +53,43 @@ impl Maker<'_> {
             None => Value::Object(Map::new()),
         };
         self.merged(schema, of_type, depth)
+    }
+
+    /// The first alternative that is no `null`; deep down the one that ends soonest.
+    fn chosen<'s>(&self, alternatives: &'s [Value], depth: usize) -> Option<&'s Value> {
+        let mut others = alternatives.iter().filter(|one| one.get("type").is_none_or(|ty| ty != "null"));
+        if depth < OPTIONAL_DEPTH {
+            return others.next();
+        }
+        others.min_by_key(|one| self.height(one, &mut Vec::new()).unwrap_or(usize::MAX))
+    }
+
+    /// How deep the value goes at least; `None` for a type that contains itself.
+    fn height<'s>(&'s self, schema: &'s Value, under_way: &mut Vec<&'s str>) -> Option<usize> {
+        if let Some(to) = schema.get("$ref").and_then(Value::as_str) {
+            if under_way.contains(&to) {
+                return None;
+            }
+            under_way.push(to);
+            let target = to.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
+            let height = target.map_or(Some(0), |target| self.height(target, under_way));
+            under_way.pop();
+            return height;
+        }
+        for key in ["oneOf", "anyOf"] {
+            if let Some(alternatives) = schema.get(key).and_then(Value::as_array) {
+                return alternatives.iter().filter_map(|one| self.height(one, under_way)).min();
+            }
+        }
+        let required = texts(schema.get("required"));
+        let properties = required.iter().filter_map(|name| schema.get("properties")?.get(*name));
+        let row = schema.get("prefixItems").and_then(Value::as_array).into_iter().flatten();
+        let items = schema.get("items").filter(|_| schema.get("minItems").and_then(Value::as_u64) > Some(0));
+        let mut height = 0;
+        for part in properties.chain(row).chain(items) {
+            height = height.max(1 + self.height(part, under_way)?);
+        }
+        Some(height)
     }
 
     /// With what `allOf` and the schema's own properties add to an object.
@@ -89,7 +124,23 @@ impl Maker<'_> {
                 object.insert(key.clone(), self.value(property, depth + 1));
             }
         }
+        self.entries(schema, depth, &mut object);
         object
+    }
+
+    /// What a map has: an entry of each form.
+    fn entries(&self, schema: &Value, depth: usize, object: &mut Map<String, Value>) {
+        let patterns = schema.get("patternProperties").and_then(Value::as_object).into_iter().flatten();
+        for (pattern, value) in patterns.filter(|_| depth < OPTIONAL_DEPTH) {
+            let key = regex_syntax::parse(pattern).map(|hir| matching(&hir)).unwrap_or_default();
+            object.insert(key, self.value(value, depth + 1));
+        }
+        let Some(value) = schema.get("additionalProperties").filter(|value| **value != false) else { return };
+        let least = schema.get("minProperties").and_then(Value::as_u64).unwrap_or(0).min(1_000);
+        let wanted = if depth < OPTIONAL_DEPTH { least.max(1) } else { least };
+        for number in 1..=wanted {
+            object.insert(format!("key_{number}"), self.value(value, depth + 1));
+        }
     }
 
     fn array(&self, schema: &Value, depth: usize) -> Value {
@@ -126,19 +177,32 @@ fn text(schema: &Value) -> String {
     if !of_format.is_empty() {
         return of_format.to_owned();
     }
-    let mut text = match schema.get("pattern").and_then(Value::as_str) {
-        Some(pattern) => regex_syntax::parse(pattern).map(|hir| matching(&hir)).unwrap_or_default(),
-        None => String::from("text"),
-    };
-    let bound = |key: &str| schema.get(key).and_then(Value::as_u64).and_then(|bound| usize::try_from(bound).ok());
-    if schema.get("pattern").is_none() {
-        let length = bound("minLength").or(bound("x-min-bytes")).unwrap_or(0).min(10_000);
-        while text.len() < length {
-            text.push('x');
-        }
-        text.truncate(bound("maxLength").or(bound("x-max-bytes")).unwrap_or(text.len()));
+    let further = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
+    let of_all = [schema].into_iter().chain(further);
+    let patterns: Vec<&str> = of_all.filter_map(|part| part.get("pattern")?.as_str()).collect();
+    if !patterns.is_empty() {
+        return text_of(&patterns);
     }
+    let bound = |key: &str| schema.get(key).and_then(Value::as_u64).and_then(|bound| usize::try_from(bound).ok());
+    let mut text = String::from("text");
+    let length = bound("minLength").or(bound("x-min-bytes")).unwrap_or(0).min(10_000);
+    while text.len() < length {
+        text.push('x');
+    }
+    text.truncate(bound("maxLength").or(bound("x-max-bytes")).unwrap_or(text.len()));
     text
+}
+
+/// A text that one of the expressions matches, all of them if possible.
+fn text_of(patterns: &[&str]) -> String {
+    let texts: Vec<String> = patterns
+        .iter()
+        .filter_map(|pattern| regex_syntax::parse(pattern).ok())
+        .map(|expression| matching(&expression))
+        .collect();
+    let expressions: Vec<Regex> = patterns.iter().filter_map(|pattern| Regex::new(pattern).ok()).collect();
+    let of_all = texts.iter().find(|text| expressions.iter().all(|expression| expression.is_match(text)));
+    of_all.or(texts.first()).cloned().unwrap_or_default()
 }
 
 /// The shortest text that an expression matches, of characters that are easy to read.
