@@ -200,7 +200,7 @@ fn value(out: &mut String, schema: &Value) -> fmt::Result {
     let alternatives = ["oneOf", "anyOf"].into_iter().find_map(|key| schema.get(key));
     match alternatives {
         Some(alternatives) => list(out, alternatives),
-        None => writeln!(out, "{}.\n", words::in_full(schema)),
+        None => writeln!(out, "{}.\n", words::without_notes(schema)),
     }
 }
 
@@ -215,7 +215,7 @@ fn list(out: &mut String, alternatives: &Value) -> fmt::Result {
 }
 
 fn or_nobody(names: &[String]) -> String {
-    if names.is_empty() { String::from("nobody") } else { names.join(", ") }
+    if names.is_empty() { String::from("nobody here") } else { names.join(", ") }
 }
 
 /// As GitHub and others make anchors of headings.

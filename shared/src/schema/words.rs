@@ -38,10 +38,16 @@ fn contains_protected(schema: &Value) -> bool {
     }
 }
 
-/// Type, rules and notes in one.
-pub(super) fn in_full(schema: &Value) -> String {
+/// Type and rules.
+pub(super) fn without_notes(schema: &Value) -> String {
     let mut parts = vec![of_type(schema)];
     parts.extend(of_rules(schema));
+    parts.join("; ")
+}
+
+/// Type, rules and notes in one.
+pub(super) fn in_full(schema: &Value) -> String {
+    let mut parts = vec![without_notes(schema)];
     if schema["properties"].is_object() {
         // the type says what of it is protected
         parts.extend(schema["description"].as_str().map(cell));
@@ -55,7 +61,7 @@ pub(super) fn in_full(schema: &Value) -> String {
 pub(super) fn of_type(schema: &Value) -> String {
     if let Some(to) = schema["$ref"].as_str() {
         let name = format!("`{}`", to.rsplit('/').next().unwrap_or(to));
-        return if schema["properties"].is_object() { format!("{name} and {}", object(schema)) } else { name };
+        return if schema["properties"].is_object() { format!("{name} with {}", fields(schema)) } else { name };
     }
     if let Some(constant) = schema.get("const") {
         return format!("`{}`", cell(&constant.to_string()));
@@ -99,9 +105,8 @@ fn array(schema: &Value) -> String {
 
 /// A map, or the fields of an object without a name.
 fn object(schema: &Value) -> String {
-    if let Some(properties) = schema["properties"].as_object() {
-        let fields: Vec<String> = properties.iter().map(|(name, part)| field(name, part, schema)).collect();
-        return format!("object of {}", fields.join(", "));
+    if schema["properties"].is_object() {
+        return format!("object of {}", fields(schema));
     }
     let patterns = schema["patternProperties"].as_object().into_iter().flatten().map(|(_, value)| value);
     let values = patterns.chain(schema.get("additionalProperties")).filter(|value| value.is_object());
@@ -109,6 +114,11 @@ fn object(schema: &Value) -> String {
         Some(values) => format!("map of {values}"),
         None => String::from("object"),
     }
+}
+
+fn fields(schema: &Value) -> String {
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    properties.map(|(name, part)| field(name, part, schema)).collect::<Vec<_>>().join(", ")
 }
 
 fn field(name: &str, schema: &Value, of: &Value) -> String {
@@ -119,30 +129,32 @@ fn field(name: &str, schema: &Value, of: &Value) -> String {
     format!("`{name}`: {}{notes}", of_type(schema))
 }
 
-/// The keywords that limit a value, as they stand in the schema.
+/// The keywords that limit a value.
 pub(super) fn of_rules(schema: &Value) -> Vec<String> {
-    const KEYWORDS: [(&str, &str); 14] = [
-        ("minimum", "≥"),
-        ("exclusiveMinimum", ">"),
-        ("maximum", "≤"),
-        ("exclusiveMaximum", "<"),
-        ("x-min", "≥"),
-        ("x-max", "≤"),
-        ("minLength", "characters ≥"),
-        ("maxLength", "characters ≤"),
-        ("x-min-bytes", "bytes ≥"),
-        ("x-max-bytes", "bytes ≤"),
-        ("minItems", "items ≥"),
-        ("maxItems", "items ≤"),
-        ("minProperties", "entries ≥"),
-        ("maxProperties", "entries ≤"),
+    const PAIRS: [(&str, &str, &str); 6] = [
+        ("", "minimum", "maximum"),
+        ("", "x-min", "x-max"),
+        ("characters ", "minLength", "maxLength"),
+        ("bytes ", "x-min-bytes", "x-max-bytes"),
+        ("items ", "minItems", "maxItems"),
+        ("entries ", "minProperties", "maxProperties"),
     ];
-    // said by its type
-    let row = schema["prefixItems"].is_array();
-    let limits =
-        KEYWORDS.iter().filter(|(keyword, _)| !row || !keyword.ends_with("Items")).filter_map(|(keyword, sign)| {
-            schema.get(*keyword).map(|limit| format!("{sign} {}", cell(limit.to_string().trim_matches('"'))))
-        });
+    // a row of several types says by itself how many there are
+    let pairs = PAIRS.iter().filter(|(what, ..)| *what != "items " || !schema["prefixItems"].is_array());
+    let inclusive = pairs.flat_map(|(what, min, max)| {
+        let (min, max) = (limit(schema, min), limit(schema, max));
+        match (min, max) {
+            (Some(min), Some(max)) if min == max => vec![format!("{what}= {min}")],
+            (min, max) => {
+                let least = min.map(|min| format!("{what}≥ {min}"));
+                least.into_iter().chain(max.map(|max| format!("{what}≤ {max}"))).collect()
+            }
+        }
+    });
+    let exclusive = [("exclusiveMinimum", ">"), ("exclusiveMaximum", "<")]
+        .into_iter()
+        .filter_map(|(keyword, sign)| Some(format!("{sign} {}", limit(schema, keyword)?)));
+    let limits = inclusive.chain(exclusive);
     let patterns = schema
         .get("pattern")
         .into_iter()
@@ -154,4 +166,21 @@ pub(super) fn of_rules(schema: &Value) -> Vec<String> {
     let contained = ["items", "additionalProperties"].iter().filter_map(|key| schema.get(*key)).chain(patterned);
     let each = contained.flat_map(of_rules).map(|rule| format!("each {rule}"));
     limits.chain(patterns).chain(named).chain(each).collect()
+}
+
+/// A bound in words, unless it is that of the type itself.
+fn limit(schema: &Value, keyword: &str) -> Option<String> {
+    let limit = schema.get(keyword)?;
+    let of_type = match (schema["format"].as_str().unwrap_or_default(), keyword) {
+        ("uint8" | "uint16" | "uint32" | "uint64" | "uint", "minimum") => Some(0),
+        ("uint8", "maximum") => Some(i64::from(u8::MAX)),
+        ("uint16", "maximum") => Some(i64::from(u16::MAX)),
+        ("int8", "minimum") => Some(i64::from(i8::MIN)),
+        ("int8", "maximum") => Some(i64::from(i8::MAX)),
+        ("int16", "minimum") => Some(i64::from(i16::MIN)),
+        ("int16", "maximum") => Some(i64::from(i16::MAX)),
+        _ => None,
+    };
+    let is_of_type = of_type.is_some() && of_type == limit.as_i64();
+    (!is_of_type).then(|| cell(limit.to_string().trim_matches('"')))
 }

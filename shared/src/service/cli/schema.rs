@@ -23,7 +23,7 @@ pub(super) enum SchemaCommand {
         #[arg(long, default_value = LOCK_FILE)]
         lock: PathBuf,
     },
-    /// Record what was added; refuse what would break somebody
+    /// Record what was added; refuse what would break somebody, and exit with 1
     Accept {
         /// The lock
         #[arg(long, default_value = LOCK_FILE)]
@@ -101,6 +101,11 @@ fn accept(contract: &Contract, path: &Path, forget: &[String]) -> Result<()> {
                 "check the name with `schema check`",
             ));
         }
+    }
+    let report = lock.check(std::slice::from_ref(contract));
+    if !report.is_compatible() {
+        println!("{report}");
+        return Err(Error::Usage("nothing was recorded: somebody would break; see above".into()));
     }
     let recorded = lock.accept(std::slice::from_ref(contract))?;
     lock.write()?;
