@@ -91,7 +91,8 @@ impl DecodeCode {
         }
     }
 
-    fn explain(self) -> &'static str {
+    /// The code in words.
+    pub(crate) fn explain(self) -> &'static str {
         match self {
             Self::TooLarge => "the payload is larger than the limit",
             Self::TooDeep => "the payload is nested too deeply",

@@ -82,6 +82,16 @@ pub(crate) fn decode_json<T: DeserializeOwned>(
     }
 }
 
+/// Why no type would take a payload that serde has written, if that is so.
+pub(crate) fn refusal(payload: &[u8]) -> Option<DecodeCode> {
+    let Ok(text) = std::str::from_utf8(payload) else { return Some(DecodeCode::NotUtf8) };
+    match look(text, true) {
+        Look::Plain => None,
+        Look::TooDeep => Some(DecodeCode::TooDeep),
+        Look::Suspicious => locate::<serde_json::Value>(text, &[]).err().map(|defect| defect.code),
+    }
+}
+
 /// The category of the parser's error.
 pub(crate) fn classify(failure: &serde_json::Error) -> DecodeCode {
     use serde_json::error::Category;

@@ -103,7 +103,7 @@ async fn a_raw_pattern_that_is_none_is_named() {
     for pattern in ["a..b", "a.>.b", ">", "*.taken", "a*"] {
         let service = Service::new("one").subscribe_raw("watch", pattern, |_, _, _| Box::pin(async { Ok(()) }));
         let text = refused(&place, vec![service]).await;
-        says(&text, &["`one_watch`", &format!("`{pattern}`"), "help: "]);
+        says(&text, &["subscription `one_watch`", &format!("`{pattern}`"), "starting.rs:", "help: "]);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Fields that a type does not know: ignored, unless the type keeps them.
 
 use serde_json::{Value, json};
-use shared::event::{Publish, decode_event};
+use shared::event::{MAX_DEPTH, Publish, decode_event};
 use shared::prelude::*;
 
 use crate::vocabulary::{FormFilled, FormLost, FormSent, VITALS, VitalsMeasured};
@@ -42,4 +42,28 @@ fn what_is_kept_does_not_count_as_the_types_own_names() {
     // a payload may well have a field of that name, which is one of the rest
     let event: FormFilled = round_trip(&json!({ "form_id": 7, "signed": true, "rest": "of it" }));
     assert_eq!(event.rest["rest"], "of it");
+}
+
+#[tokio::test]
+async fn what_nobody_would_take_is_not_published() {
+    let form = |rest: Value| {
+        let Value::Object(rest) = rest else { panic!("it is an object") };
+        FormFilled { form_id: 7, signed: true, rest }
+    };
+    let deep = (0..MAX_DEPTH).fold(json!(1), |inside, _| json!([inside]));
+    for (rest, reason) in [
+        (json!({ "form_id": 8 }), "a key is there twice"),
+        (json!({ "a": ["sentinel\0"] }), "a text contains the character NUL"),
+        (json!({ "sentinel\0": 1 }), "a text contains the character NUL"),
+        (json!({ "a": deep }), "the payload is nested too deeply"),
+    ] {
+        let error = Bus::local().publish(form(rest)).await.expect_err("it would be refused").to_string();
+        assert!(
+            error.contains("`form.filled` would be refused by its subscribers") && error.contains(reason),
+            "{error}"
+        );
+        assert!(!error.contains("sentinel"), "{error}");
+    }
+    let odd = json!({ "a\"b\\": "\\u0000", "c": [{ "d": 1 }, { "d": 2 }], "[{[{": "\u{1}" });
+    Bus::local().publish(form(odd)).await.expect("nothing is wrong with it");
 }

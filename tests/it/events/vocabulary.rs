@@ -87,3 +87,12 @@ pub(crate) struct FormLost {
     #[serde(flatten)]
     pub(crate) rest: HashMap<String, String>,
 }
+
+/// All that happens to forms.
+#[derive(Debug, Clone, PartialEq, Event)]
+#[event(domain = "form")]
+pub(crate) enum FormEvent {
+    Filled(FormFilled),
+    Sent(FormSent),
+    Lost(FormLost),
+}

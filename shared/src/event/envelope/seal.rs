@@ -6,7 +6,7 @@ use super::shape::Shape;
 use super::{MAX_HEADERS_BYTES, Outgoing, flat, percent};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::event::{Draft, Headers, subject};
+use crate::event::{Draft, Headers, decode, subject};
 
 /// The longest name of an event type.
 const MAX_TYPE_BYTES: usize = 255;
@@ -16,8 +16,9 @@ impl Draft {
     /// written in a `shape`.
     ///
     /// # Errors
-    /// [`Error::Usage`]: subject or type is none, payload or headers are larger than the limits, or the payload
-    /// does not fit the shape.
+    /// [`Error::Usage`]: subject or type is none, payload or headers are larger than the limits, the payload is one
+    /// that no subscriber would take (a key twice in one object, a text with NUL, nested too deeply), or it does not fit
+    /// the shape.
     pub fn seal(self, context: &Context, source: &str, shape: Shape, max_payload: usize) -> Result<Outgoing> {
         let usage = |text: String| Error::Usage(text.into());
         let event_type = &self.event_type;
@@ -29,6 +30,9 @@ impl Draft {
                 "the event on `{}` has no valid type: use 1 to {MAX_TYPE_BYTES} bytes without control characters",
                 self.subject
             )));
+        }
+        if let Some(code) = decode::refusal(&self.payload) {
+            return Err(usage(format!("event `{event_type}` would be refused by its subscribers: {}", code.explain())));
         }
         if let (Shape::Flat, Some(defect)) = (shape, flat::defect(event_type, &self.payload)) {
             return Err(usage(format!(
