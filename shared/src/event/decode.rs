@@ -101,3 +101,21 @@ pub(crate) fn classify(failure: &serde_json::Error) -> DecodeCode {
         Category::Data => DecodeCode::WrongType,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In a package of its own: others bring features of serde_json along that users of this crate may lack.
+    #[test]
+    fn floats_come_back_to_the_last_bit() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        for float in
+            std::iter::repeat_with(|| f64::from_bits(rng.u64(..))).filter(|float| float.is_finite()).take(20_000)
+        {
+            let payload = serde_json::to_vec(&float).unwrap();
+            let back: f64 = decode_json("float", &[], false, &payload).unwrap();
+            assert_eq!(back.to_bits(), float.to_bits(), "{float:e}");
+        }
+    }
+}
