@@ -19,7 +19,6 @@
 //!
 //! impl Validate for BedFreed {
 //!     const NAME: &'static str = "BedFreed";
-//!     const FIELDS: &'static [&'static str] = &["ward_id", "beds"];
 //!
 //!     fn check(&self, checker: &mut Checker) {
 //!         checker.field("beds", |checker| rules::range(checker, &self.beds, Some(1), None));
@@ -28,7 +27,7 @@
 //!
 //! impl Event for BedFreed {
 //!     const INFO: &'static EventInfo =
-//!         &EventInfo::new("BedFreed", "ward.bed.freed", "ward.{ward_id}.bed.freed").with_fields(Self::FIELDS);
+//!         &EventInfo::new("BedFreed", "ward.bed.freed", "ward.{ward_id}.bed.freed");
 //!     const CODEC: Codec<Self> = Codec::JSON;
 //!
 //!     fn subject(&self) -> std::borrow::Cow<'static, str> {
@@ -138,8 +137,8 @@ use crate::validate::Validate;
 /// use shared::event::EventInfo;
 ///
 /// const OPENED: EventInfo =
-///     EventInfo::new("ClinicOpened", "clinic.opened", "clinic.{clinic_id}.opened").with_fields(&["clinic_id"]);
-/// assert_eq!(OPENED.version, 1);
+///     EventInfo::new("ClinicOpened", "clinic.opened", "clinic.{clinic_id}.opened").with_version(2);
+/// assert_eq!(OPENED.upcast.map(|older| older.version), None);
 /// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -152,7 +151,7 @@ pub struct EventInfo {
     pub subject: &'static str,
     /// The version of the payload's schema.
     pub version: u32,
-    /// The names of the payload's fields.
+    /// The names of the payload's fields, where serde does not hand them out (`#[serde(flatten)]`).
     pub fields: &'static [&'static str],
     /// What the payload looks like.
     pub schema: &'static EventSchema,
@@ -200,7 +199,8 @@ impl EventInfo {
         Self { version, ..self }
     }
 
-    /// With the names of the payload's fields: errors of decoding repeat no others.
+    /// With the names of the payload's fields, which errors of decoding may repeat. Needed only where serde does not hand
+    /// them out: with `#[serde(flatten)]`.
     #[must_use]
     pub const fn with_fields(self, fields: &'static [&'static str]) -> Self {
         Self { fields, ..self }

@@ -78,8 +78,7 @@ mod by_hand {
     }
 
     impl Event for BedFreedV1 {
-        const INFO: &'static EventInfo =
-            &EventInfo::new("BedFreedV1", "ward.bed.freed", "ward.{ward_id}.bed.freed").with_fields(&["ward_id"]);
+        const INFO: &'static EventInfo = &EventInfo::new("BedFreedV1", "ward.bed.freed", "ward.{ward_id}.bed.freed");
         const CODEC: Codec<Self> = Codec::CLOSED_JSON;
 
         fn subject(&self) -> Cow<'static, str> {
@@ -95,7 +94,6 @@ mod by_hand {
 
     impl Validate for BedFreed {
         const NAME: &'static str = "BedFreed";
-        const FIELDS: &'static [&'static str] = &["ward_id", "beds"];
 
         fn check(&self, checker: &mut Checker) {
             checker.field("beds", |checker| rules::range(checker, &self.beds, Some(1), Some(99)));
@@ -111,7 +109,6 @@ mod by_hand {
     impl Event for BedFreed {
         const INFO: &'static EventInfo = &EventInfo::new("BedFreed", "ward.bed.freed", "ward.{ward_id}.bed.freed")
             .with_version(2)
-            .with_fields(Self::FIELDS)
             .with_schema(SCHEMA)
             .with_upcast(BedFreedV1::INFO);
         const CODEC: Codec<Self> = Codec::CLOSED_JSON.upcasting::<BedFreedV1>();
@@ -151,8 +148,7 @@ mod by_hand {
     }
 
     impl Event for WardClosed {
-        const INFO: &'static EventInfo =
-            &EventInfo::new("WardClosed", "ward.closed", "ward.closed").with_fields(&["ward_id"]);
+        const INFO: &'static EventInfo = &EventInfo::new("WardClosed", "ward.closed", "ward.closed");
         const CODEC: Codec<Self> = Codec::JSON;
 
         fn key(&self) -> Option<String> {
