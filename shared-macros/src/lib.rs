@@ -399,7 +399,9 @@ pub fn subscribe(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// - `AppointmentPatch`: `AppointmentPatch::new().status(Status::Cancelled).notes(None)`, one method per field that
 ///   can change.
 /// - `Appointment::STARTS_AT` and so on: one typed column per field.
-/// - `Appointment::by_doctor_id_and_starts_at(..)`: one filter per unique key.
+/// - `Appointment::by_doctor_id_and_starts_at(..)`: one filter per unique key, for `Repo::find_by`.
+/// - `Appointment::UNIQUE_DOCTOR_ID_AND_STARTS_AT`: the key itself, for `Repo::upsert`; of an id that the caller gives,
+///   `UNIQUE_ID`.
 /// - The impl of `Entity`, with table, columns and every statement as constants.
 ///
 /// # On the struct: `#[entity(..)]`
@@ -408,7 +410,8 @@ pub fn subscribe(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `table = "…"` | the table; required |
 /// | `unique(a, b)` | these fields together are unique; with a `deleted_at`, among the rows that are not deleted |
-/// | `index(a, b)` | an index on these fields |
+/// | `index(a, b(desc))` | an index on these fields |
+/// | `unique(a, where(status = Status::Booked))`, `index(…, where(…))` | of some rows: conditions are `field = CONSTANT`, `field != CONSTANT`, `field is null` and `field is not null`, with commas between them |
 /// | `emits(created = Event)` | events that its writes publish; see below |
 /// | `crate = path` | where `shared` is, if it was renamed |
 ///
@@ -420,8 +423,10 @@ pub fn subscribe(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | `id, given` | also `i32`, `i64`, `String`, `Token` | the id, supplied by the caller |
 /// | `version` | `i64` | counts the updates; a lost race is `Error::Stale` |
 /// | `created_at`, `updated_at` | `DateTime<Utc>` | set by the library |
+/// | `created_by`, `updated_by` | `String`, `Uuid`, newtypes of them, or an `Option` of these | set by the library from the context's actor; without one, `None` or `Error::Usage` |
 /// | `deleted_at` | `Option<DateTime<Utc>>` | rows are marked instead of deleted, and no longer found |
-/// | `references(Entity)` | that of the entity's id | a foreign key |
+/// | `references(Entity)` | that of the entity's id | a foreign key; the other row cannot be deleted |
+/// | `references(Entity, on_delete = …)` | | `restrict` (at once), `cascade`, or `set_null`; not where the deletion or the change would have to emit something |
 /// | `unique`, `index` | | this field alone |
 /// | `rename = "…"` | | the column's name, if it is not the field's |
 /// | `skip` | `Default` | not stored |

@@ -49,6 +49,8 @@ pub enum Error {
         entity: Cow<'static, str>,
         /// The constraint's name.
         constraint: String,
+        /// The fields that it is about, as far as it is one of a declaration.
+        fields: Vec<String>,
     },
     /// A column that must have a value got none.
     Required {
@@ -269,8 +271,11 @@ impl fmt::Display for Error {
             Self::ForeignKey { entity, fields } => {
                 write!(f, "`{entity}`: {} references a row that does not exist, or is still referenced", List(fields))
             }
-            Self::Check { entity, constraint } => {
+            Self::Check { entity, constraint, fields } if fields.is_empty() => {
                 write!(f, "`{entity}` breaks the check constraint `{constraint}`")
+            }
+            Self::Check { entity, constraint, fields } => {
+                write!(f, "`{entity}`: {} breaks the check constraint `{constraint}`", List(fields))
             }
             Self::Required { entity, field } => write!(f, "`{entity}`: `{field}` must have a value"),
             Self::Stale { entity } => {

@@ -115,7 +115,7 @@ async fn each_kind_of_error_has_its_status_and_shows_no_values() {
         (make(|| Error::Unique { entity: "Thing".into(), fields: vec!["name".into()] }), 409, "unique"),
         (make(|| Error::ForeignKey { entity: "Thing".into(), fields: vec!["owner".into()] }), 409, "foreign_key"),
         (make(|| Error::Stale { entity: "Thing" }), 409, "stale"),
-        (make(|| Error::Check { entity: "Thing".into(), constraint: "c".into() }), 422, "check"),
+        (make(|| Error::Check { entity: "Thing".into(), constraint: "c".into(), fields: vec![] }), 422, "check"),
         (make(|| Error::Required { entity: "Thing".into(), field: "name".into() }), 422, "required"),
         (make(violations), 422, "invalid"),
         (make(|| decode(DecodeCode::WrongType)), 422, "decode"),

@@ -5,8 +5,9 @@ use syn::spanned::Spanned;
 use syn::{Attribute, Data, DeriveInput, Field, Fields, GenericArgument, Ident, Path, PathArguments, Type, Visibility};
 
 use super::emits::Emit;
-use super::input::{FieldNames, FieldOptions, Flag, Input, Name, Target};
-use super::{emits, name};
+use super::input::{FieldOptions, Flag, Input, Name, Target};
+use super::key::Key;
+use super::{emits, key, name};
 use crate::attribute::{Value, plain_name};
 use crate::diagnostics::{Errors, did_you_mean};
 use crate::validate::{Rule, ValidatedField, rules_of_struct};
@@ -37,8 +38,22 @@ pub(crate) struct Column {
     /// The column's name in the table.
     pub(crate) name: String,
     pub(crate) role: Role,
-    pub(crate) reference: Option<Path>,
+    pub(crate) reference: Option<Reference>,
     pub(crate) rules: ValidatedField,
+}
+
+/// The entity whose id a column holds.
+pub(crate) struct Reference {
+    pub(crate) entity: Path,
+    pub(crate) on_delete: Option<(OnDelete, Span)>,
+}
+
+/// What happens to a row when one that it refers to is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnDelete {
+    Restrict,
+    Cascade,
+    SetNull,
 }
 
 /// What a column means to the library.
@@ -50,17 +65,27 @@ pub(crate) enum Role {
     Version,
     CreatedAt,
     UpdatedAt,
+    CreatedBy,
+    UpdatedBy,
     DeletedAt,
-}
-
-/// Columns that together are unique or indexed, as positions in [`Model::columns`].
-pub(crate) struct Key {
-    pub(crate) columns: Vec<usize>,
 }
 
 impl Role {
     pub(crate) fn is_id(self) -> bool {
         matches!(self, Self::MadeId | Self::GivenId)
+    }
+
+    /// The mark, for those that the description of the entity names by it.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Plain | Self::MadeId | Self::GivenId => return None,
+            Self::Version => "version",
+            Self::CreatedAt => "created_at",
+            Self::UpdatedAt => "updated_at",
+            Self::CreatedBy => "created_by",
+            Self::UpdatedBy => "updated_by",
+            Self::DeletedAt => "deleted_at",
+        })
     }
 
     /// Whether the caller says the value when the row is made.
@@ -99,7 +124,7 @@ pub(crate) fn check(input: Input<'_>, errors: &mut Errors) -> Model {
         let (unique, index) = (options.unique.is_some(), options.index.is_some());
         match column(field, options, rules, errors) {
             Some(column) => {
-                let key = || Key { columns: vec![columns.len()] };
+                let key = || Key::of(columns.len());
                 uniques.extend(unique.then(key));
                 indexes.extend(index.then(key));
                 columns.push(column);
@@ -112,8 +137,8 @@ pub(crate) fn check(input: Input<'_>, errors: &mut Errors) -> Model {
         one_each(&item.ident, &columns, errors);
         distinct(&columns, errors);
     }
-    keys("unique", options.unique, &columns, &mut uniques, errors);
-    keys("index", options.index, &columns, &mut indexes, errors);
+    key::read("unique", options.unique, &columns, &mut uniques, errors);
+    key::read("index", options.index, &columns, &mut indexes, errors);
     let emits = emits::read(options.emits, errors);
     let (ident, vis) = (item.ident.clone(), item.vis.clone());
     let model = Model { ident, vis, table, columns, skipped, uniques, indexes, whole, emits };
@@ -168,6 +193,8 @@ fn marks(options: &mut FieldOptions, errors: &mut Errors) -> Vec<Mark> {
     note("version", Some(Role::Version), options.version.take());
     note("created_at", Some(Role::CreatedAt), options.created_at.take());
     note("updated_at", Some(Role::UpdatedAt), options.updated_at.take());
+    note("created_by", Some(Role::CreatedBy), options.created_by.take());
+    note("updated_by", Some(Role::UpdatedBy), options.updated_by.take());
     note("deleted_at", Some(Role::DeletedAt), options.deleted_at.take());
     note("skip", None, options.skip.take());
     marks
@@ -194,13 +221,15 @@ fn column(field: &Field, mut options: FieldOptions, rules: ValidatedField, error
         let Some(value) = value else { continue };
         let at = value.key();
         if value.take(errors).is_some()
-            && let Some(mark) = marks.iter().find(|mark| mark.name != "created_at" && mark.name != "updated_at")
+            && let Some(mark) = marks.iter().find(|mark| {
+                !matches!(mark.role, Some(Role::CreatedAt | Role::UpdatedAt | Role::CreatedBy | Role::UpdatedBy))
+            })
         {
             errors.report_at(at, conflict(mark, name));
         }
     }
-    let reference = options.references.and_then(|value| value.take(errors)).map(|Target(path)| path);
-    if let Some(path) = &reference
+    let reference = options.references.and_then(|value| value.take(errors)).map(|target| reference(target, errors));
+    if let Some(Reference { entity: path, .. }) = &reference
         && let Some(mark) = marks.iter().find(|mark| mark.name != "id")
     {
         errors.report(path, format!("a field cannot be both `{}` and a reference; remove one of the two", mark.name));
@@ -256,6 +285,25 @@ fn column(field: &Field, mut options: FieldOptions, rules: ValidatedField, error
     Some(Column { ident, vis, ty, docs, field: field_name, name, role, reference, rules })
 }
 
+fn reference(Target { entity, on_delete }: Target, errors: &mut Errors) -> Reference {
+    let on_delete = on_delete.and_then(|word| {
+        let on_delete = match word.to_string().as_str() {
+            "restrict" => OnDelete::Restrict,
+            "cascade" => OnDelete::Cascade,
+            "set_null" => OnDelete::SetNull,
+            other => {
+                let hint = did_you_mean(other, ["restrict", "cascade", "set_null"]);
+                let hint =
+                    if hint.is_empty() { "; there are `restrict`, `cascade` and `set_null`".into() } else { hint };
+                errors.report(&word, format!("unknown `on_delete`: `{other}`{hint}"));
+                return None;
+            }
+        };
+        Some((on_delete, word.span()))
+    });
+    Reference { entity, on_delete }
+}
+
 fn conflict(mark: &Mark, name: &str) -> String {
     match mark.name {
         "id" => format!("an id is {} already; remove `{name}`", if name == "unique" { "unique" } else { "indexed" }),
@@ -285,6 +333,8 @@ fn one_each(ident: &Ident, columns: &[Column], errors: &mut Errors) {
         (Role::Version, "version"),
         (Role::CreatedAt, "created_at"),
         (Role::UpdatedAt, "updated_at"),
+        (Role::CreatedBy, "created_by"),
+        (Role::UpdatedBy, "updated_by"),
         (Role::DeletedAt, "deleted_at"),
     ] {
         let mut with = columns.iter().filter(|column| column.role == role);
@@ -307,36 +357,6 @@ fn distinct(columns: &[Column], errors: &mut Errors) {
                 format!("the fields `{}` and `{}` have the same column, `{}`", first.field, column.field, column.name),
             );
         }
-    }
-}
-
-fn keys(kind: &str, given: Vec<Value<FieldNames>>, columns: &[Column], keys: &mut Vec<Key>, errors: &mut Errors) {
-    for value in given {
-        let at = value.key();
-        let Some(FieldNames(names)) = value.take(errors) else { continue };
-        let before = errors.len();
-        let mut found: Vec<usize> = Vec::new();
-        for ident in &names {
-            let name = plain_name(ident);
-            match columns.iter().position(|column| column.field == name) {
-                Some(position) if found.contains(&position) => {
-                    errors.report(ident, format!("`{name}` is twice in this `{kind}(..)`; remove one"));
-                }
-                Some(position) => found.push(position),
-                None => {
-                    let hint = did_you_mean(&name, columns.iter().map(|column| column.field.as_str()));
-                    errors.report(ident, format!("`{kind}(..)` names no column: `{name}`{hint}"));
-                }
-            }
-        }
-        if errors.len() > before {
-            continue;
-        }
-        if keys.iter().any(|key| key.columns == found) {
-            errors.report_at(at, format!("these fields are `{kind}` already; remove one of the two"));
-            continue;
-        }
-        keys.push(Key { columns: found });
     }
 }
 

@@ -7,7 +7,7 @@ use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
 use syn::{Ident, Meta, Path, Token};
 
-use super::check::{Model, Role};
+use super::check::{Model, OnDelete, Role};
 use super::input::EmitList;
 use crate::attribute::{Form, Keys, Value, path};
 use crate::diagnostics::Errors;
@@ -98,12 +98,34 @@ pub(super) fn check(model: &Model, errors: &mut Errors) {
             );
         }
     }
+    silent(model, errors);
+}
+
+/// What the database does to a row on its own emits nothing.
+fn silent(model: &Model, errors: &mut Errors) {
+    let emits = |on: &str| model.emits.iter().any(|emit| emit.on == on);
+    for column in &model.columns {
+        let Some((on_delete, at)) = column.reference.as_ref().and_then(|reference| reference.on_delete) else {
+            continue;
+        };
+        let (what, on) = match on_delete {
+            OnDelete::Cascade if emits("deleted") => ("deletes", "deleted"),
+            OnDelete::SetNull if emits("updated") => ("changes", "updated"),
+            _ => continue,
+        };
+        errors.report_at(
+            at,
+            format!(
+                "the database {what} the row by itself, and `emits({on} = …)` would not be published\nhelp: leave it to the program: delete what refers to a row before the row, in one transaction"
+            ),
+        );
+    }
 }
 
 /// The constant of the trait, and what the events may be.
-pub(super) fn expand(model: &Model) -> (Option<TokenStream>, TokenStream) {
+pub(super) fn expand(model: &Model) -> (Option<TokenStream>, Option<TokenStream>) {
     if model.emits.is_empty() {
-        return (None, generated!(&[]));
+        return (None, None);
     }
     let bound = generated!(__shared::Emitted);
     let entries = model.emits.iter().map(|Emit { on, event, when }| {
@@ -123,5 +145,5 @@ pub(super) fn expand(model: &Model) -> (Option<TokenStream>, TokenStream) {
     });
     let events = model.emits.iter().map(|emit| projected(&emit.event, &bound, "EVENTS"));
     let constant = generated!(const EMITS: &'static [__shared::Emit<Self>] = &[#(#entries),*];);
-    (Some(constant), generated!(&[#(#events),*]))
+    (Some(constant), Some(generated!(.emits(&[#(#events),*]))))
 }

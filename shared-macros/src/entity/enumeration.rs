@@ -139,6 +139,12 @@ fn expand(krate: &Path, model: &Model) -> TokenStream {
         }
         #[automatically_derived]
         impl __shared::Comparable for #ident {}
+        #[automatically_derived]
+        impl __shared::Constant for #ident {
+            fn literal(&self) -> __shared::Literal {
+                __shared::Literal::Text(::std::borrow::ToOwned::to_owned(self.as_str()))
+            }
+        }
         #token
         #[automatically_derived]
         impl __shared::FromToken for #ident {

@@ -1,15 +1,15 @@
 //! From the checked model to the impls. Nothing here can fail.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::spanned::Spanned;
 use syn::{Ident, Path};
 
-use super::check::{Column, Key, Model, Role, place};
-use super::emits;
+use super::check::{Column, Model, OnDelete, Reference, Role, place};
 use super::name::of_constraint;
 use super::sql::Statements;
 use super::surface::{impls, new_ident, patch_ident, types};
+use super::{emits, key};
 use crate::attribute::plain_name;
 use crate::spans::{generated, in_block, respanned};
 use crate::validate::calls;
@@ -113,47 +113,43 @@ fn def(model: &Model) -> (TokenStream, TokenStream) {
         generated!(#value::SHAPE.column(#name) #renamed)
     });
     let id = model.id().map(|column| &column.name);
-    let role = |role| option(model.with(role).map(|column| column.name.as_str()));
-    let (version, updated_at, deleted_at) = (role(Role::Version), role(Role::UpdatedAt), role(Role::DeletedAt));
-    let uniques = model.uniques.iter().map(|key| self::key(model, key, "key"));
-    let indexes = model.indexes.iter().map(|key| self::key(model, key, "idx"));
-    let references = model.columns.iter().filter_map(|column| {
-        let (target, Column { name, .. }) = (column.reference.as_ref()?, column);
-        let constraint = of_constraint(table, [name.as_str()], "fkey");
-        let target = target_entity(target);
-        Some(generated!(__shared::ReferenceDef::new(#constraint, #name, || #target::DEF)))
+    let given = model.with(Role::GivenId).is_some().then(|| generated!(.given()));
+    let roles = model.columns.iter().filter_map(|Column { role, name, .. }| {
+        let role = Ident::new(role.name()?, Span::mixed_site());
+        Some(generated!(.#role(#name)))
     });
-    let (sql, names, (_, emits)) = (statements(model), names(model), emits::expand(model));
+    let uniques = model.uniques.iter().map(|key| key::def(model, key, "key"));
+    let indexes = model.indexes.iter().map(|key| key::def(model, key, "idx"));
+    let references = model.columns.iter().filter_map(|column| {
+        let (reference, Column { name, .. }) = (column.reference.as_ref()?, column);
+        let constraint = of_constraint(table, [name.as_str()], "fkey");
+        let target = target_entity(&reference.entity);
+        let on_delete = reference.on_delete.map(|(on_delete, _)| {
+            let on_delete = Ident::new(&format!("{on_delete:?}"), Span::mixed_site());
+            generated!(.on_delete(__shared::OnDelete::#on_delete))
+        });
+        Some(generated!(__shared::ReferenceDef::new(#constraint, #name, || #target::DEF) #on_delete))
+    });
+    let (sql, (_, emits)) = (statements(model), emits::expand(model));
+    let uniques = list("uniques", uniques.collect());
+    let indexes = list("indexes", indexes.collect());
+    let references = list("references", references.collect());
     let def = generated! {
-        __shared::EntityDef {
-            name: #name,
-            table: #table,
-            columns: __COLUMNS,
-            roles: __shared::Roles::new(#id, #version, #updated_at, #deleted_at),
-            uniques: &[#(#uniques),*],
-            indexes: &[#(#indexes),*],
-            references: &[#(#references),*],
-            emits: #emits,
-            sql: #sql,
-            names: #names,
-        }
+        __shared::EntityDef::of(#name, #table, __COLUMNS, __shared::Roles::of(#id) #given #(#roles)*, #sql)
+            #uniques #indexes #references #emits
     };
     (generated!(const __COLUMNS: &[__shared::ColumnDef] = &[#(#columns),*];), def)
+}
+
+/// `.uniques(&[..])`, if there are some.
+fn list(name: &str, entries: Vec<TokenStream>) -> Option<TokenStream> {
+    let name = Ident::new(name, Span::mixed_site());
+    (!entries.is_empty()).then(|| generated!(.#name(&[#(#entries),*])))
 }
 
 fn target_entity(target: &Path) -> TokenStream {
     let open = quote_spanned!(target.span()=> <);
     generated!(#open #target as __shared::Entity>)
-}
-
-fn key_name(model: &Model, key: &Key, suffix: &str) -> String {
-    of_constraint(&model.table, key.columns.iter().map(|position| model.columns[*position].name.as_str()), suffix)
-}
-
-fn key(model: &Model, key: &Key, suffix: &str) -> TokenStream {
-    let name = key_name(model, key, suffix);
-    let columns = key.columns.iter().map(|position| &model.columns[*position].name);
-    generated!(__shared::KeyDef::new(#name, &[#(#columns),*]))
 }
 
 fn statements(model: &Model) -> TokenStream {
@@ -173,34 +169,11 @@ fn statements(model: &Model) -> TokenStream {
     }
 }
 
-/// For errors: what the engines call by constraint or column, in terms of fields.
-fn names(model: &Model) -> TokenStream {
-    let (entity, table) = (plain_name(&model.ident), &model.table);
-    let renamed = model
-        .columns
-        .iter()
-        .filter(|column| column.name != column.field)
-        .map(|Column { name, field, .. }| generated!((#name, #field)));
-    let field = |position: &usize| model.columns[*position].field.as_str();
-    let primary = model.id().map(|Column { field, .. }| (of_constraint(table, [], "pkey"), vec![field.as_str()]));
-    let uniques =
-        model.uniques.iter().map(|key| (key_name(model, key, "key"), key.columns.iter().map(field).collect()));
-    let references = model
-        .columns
-        .iter()
-        .filter(|column| column.reference.is_some())
-        .map(|Column { name, field, .. }| (of_constraint(table, [name.as_str()], "fkey"), vec![field.as_str()]));
-    let constraints = primary.into_iter().chain(uniques).chain(references);
-    let constraints = constraints.map(|(constraint, fields)| generated!((#constraint, &[#(#fields),*])));
-    generated! {
-        __shared::Names { entity: #entity, table: #table, columns: &[#(#renamed),*], constraints: &[#(#constraints),*] }
-    }
-}
-
 fn new_entity(model: &Model) -> TokenStream {
     let (ident, new, skipped) = (&model.ident, new_ident(model), &model.skipped);
     let dated = [Role::CreatedAt, Role::UpdatedAt].into_iter().any(|role| model.with(role).is_some());
     let now = dated.then(|| generated!(let __now = __shared::now();));
+    let entity = plain_name(ident);
     let fields = model.columns.iter().map(|column| {
         let ident = &column.ident;
         let judged = |bound| judged(column, &bound);
@@ -225,6 +198,10 @@ fn new_entity(model: &Model) -> TokenStream {
                 let written = judged(generated!(__shared::WrittenAt));
                 generated!(#written::at(__now))
             }
+            Role::CreatedBy | Role::UpdatedBy => {
+                let (written, field) = (judged(generated!(__shared::WrittenBy)), &column.field);
+                generated!(#written::current(#entity, #field)?)
+            }
             Role::DeletedAt => {
                 let deleted = judged(generated!(__shared::DeletedAt));
                 generated!(#deleted::NOT_DELETED)
@@ -236,9 +213,11 @@ fn new_entity(model: &Model) -> TokenStream {
         #[automatically_derived]
         impl __shared::NewEntity for #new {
             type Entity = #ident;
-            fn into_entity(self) -> #ident {
+            fn into_entity(self) -> __shared::Result<#ident> {
                 #now
-                #ident { #(#fields)* #(#skipped: ::core::default::Default::default(),)* }
+                ::core::result::Result::Ok(#ident {
+                    #(#fields)* #(#skipped: ::core::default::Default::default(),)*
+                })
             }
         }
     }
@@ -264,14 +243,18 @@ fn patch(model: &Model) -> TokenStream {
 fn checks(model: &Model) -> TokenStream {
     let ident = &model.ident;
     let references = model.columns.iter().filter_map(|column| {
-        let target = column.reference.as_ref()?;
+        let Reference { entity: target, on_delete } = column.reference.as_ref()?;
         let (value, entity, field) = (value(column), target_entity(target), &column.field);
         let name = target.segments.last().map(|segment| plain_name(&segment.ident)).unwrap_or_default();
         let check = generated! {
             __shared::check_reference(#value::TYPE, <#entity::Id as __Value>::TYPE, #field, #name)
         };
         let check = respanned(check, target.span());
-        Some(generated!(#[allow(unused_qualifications)] const _: () = #check;))
+        let set_null = on_delete.filter(|(on_delete, _)| *on_delete == OnDelete::SetNull).map(|(_, at)| {
+            let check = respanned(generated!(__shared::check_set_null(#value::NULLABLE, #field)), at);
+            generated!(#[allow(unused_qualifications)] const _: () = #check;)
+        });
+        Some(generated!(#[allow(unused_qualifications)] const _: () = #check; #set_null))
     });
     generated! {
         const _: () = __shared::check_entity(<#ident as __shared::Entity>::DEF);

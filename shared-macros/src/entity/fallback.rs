@@ -35,7 +35,7 @@ pub(crate) fn fallback(krate: &Path, model: &Model) -> TokenStream {
             #[automatically_derived]
             impl __shared::NewEntity for #new {
                 type Entity = #ident;
-                fn into_entity(self) -> #ident { __shared::no_entity() }
+                fn into_entity(self) -> __shared::Result<#ident> { __shared::no_entity() }
             }
             #[automatically_derived]
             impl __shared::EntityPatch for #patch {

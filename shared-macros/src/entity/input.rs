@@ -1,10 +1,10 @@
 //! The item and its `#[entity(..)]` attributes, as written.
 
 use darling::FromMeta;
-use syn::parse::Parser;
-use syn::punctuated::Punctuated;
+use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Data, DeriveInput, Field, Fields, Ident, LitStr, Meta, MetaList, Path, Token};
 
+use super::key::KeyOf;
 use crate::attribute::{CratePath, Form, Keys, Value, crate_path, options, text};
 use crate::diagnostics::Errors;
 
@@ -28,9 +28,9 @@ pub(crate) struct Understood {
 pub(crate) struct Options {
     pub(crate) table: Option<Value<Name>>,
     #[darling(multiple)]
-    pub(crate) unique: Vec<Value<FieldNames>>,
+    pub(crate) unique: Vec<Value<KeyOf>>,
     #[darling(multiple)]
-    pub(crate) index: Vec<Value<FieldNames>>,
+    pub(crate) index: Vec<Value<KeyOf>>,
     #[darling(multiple)]
     pub(crate) emits: Vec<Value<EmitList>>,
     #[darling(rename = "crate")]
@@ -52,6 +52,8 @@ pub(crate) struct FieldOptions {
     pub(crate) version: Option<Value<Flag>>,
     pub(crate) created_at: Option<Value<Flag>>,
     pub(crate) updated_at: Option<Value<Flag>>,
+    pub(crate) created_by: Option<Value<Flag>>,
+    pub(crate) updated_by: Option<Value<Flag>>,
     pub(crate) deleted_at: Option<Value<Flag>>,
     pub(crate) skip: Option<Value<Flag>>,
     pub(crate) unique: Option<Value<Flag>>,
@@ -68,6 +70,8 @@ const FIELD_KEYS: Keys<'_> = Keys::of(
         "version",
         "created_at",
         "updated_at",
+        "created_by",
+        "updated_by",
         "deleted_at",
         "references",
         "unique",
@@ -122,19 +126,6 @@ impl Form for Name {
     }
 }
 
-/// `unique(doctor_id, starts_at)`.
-pub(crate) struct FieldNames(pub(crate) Vec<Ident>);
-
-impl Form for FieldNames {
-    const TAKES: &'static str = "the names of fields, such as `(doctor_id, starts_at)`";
-
-    fn read(meta: &Meta) -> Option<Self> {
-        let list = meta.require_list().ok()?;
-        let names = Punctuated::<Ident, Token![,]>::parse_terminated.parse2(list.tokens.clone()).ok()?;
-        (!names.is_empty()).then(|| Self(names.into_iter().collect()))
-    }
-}
-
 /// `emits(created = AppointmentScheduled)`.
 pub(crate) struct EmitList(pub(crate) MetaList);
 
@@ -146,13 +137,34 @@ impl Form for EmitList {
     }
 }
 
-/// `references(Patient)`.
-pub(crate) struct Target(pub(crate) Path);
+/// `references(Patient, on_delete = cascade)`.
+pub(crate) struct Target {
+    pub(crate) entity: Path,
+    pub(crate) on_delete: Option<Ident>,
+}
 
 impl Form for Target {
-    const TAKES: &'static str = "the entity whose id the field holds, such as `references(Patient)`";
+    const TAKES: &'static str = "the entity whose id the field holds, such as `references(Patient)` or `references(Patient, on_delete = cascade)`";
 
     fn read(meta: &Meta) -> Option<Self> {
-        meta.require_list().ok()?.parse_args().ok().map(Self)
+        meta.require_list().ok()?.parse_args().ok()
+    }
+}
+
+impl Parse for Target {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let entity = input.parse()?;
+        if input.is_empty() {
+            return Ok(Self { entity, on_delete: None });
+        }
+        input.parse::<Token![,]>()?;
+        let key: Ident = input.parse()?;
+        if key != "on_delete" {
+            return Err(syn::Error::new(key.span(), "`on_delete`"));
+        }
+        input.parse::<Token![=]>()?;
+        let on_delete = Some(input.parse()?);
+        input.parse::<Option<Token![,]>>()?;
+        Ok(Self { entity, on_delete })
     }
 }

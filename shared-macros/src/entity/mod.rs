@@ -7,6 +7,7 @@ mod enumeration;
 mod expand;
 mod fallback;
 mod input;
+mod key;
 mod name;
 mod newtype;
 mod sql;

@@ -25,16 +25,20 @@ impl Statements {
         let deleted_at = name_of(Role::DeletedAt);
         let alive = |word| deleted_at.map_or_else(String::new, |column| format!(" {word} \"{column}\" IS NULL"));
 
-        let touched = |updated_at: Option<&str>, time: &str| {
-            let updated_at = updated_at.map_or_else(String::new, |column| format!(", \"{column}\" = {time}"));
-            let version =
-                name_of(Role::Version).map_or_else(String::new, |column| format!(", \"{column}\" = \"{column}\" + 1"));
-            updated_at + &version
+        let (updated_at, updated_by) = (name_of(Role::UpdatedAt), name_of(Role::UpdatedBy));
+        // parameters in their order: the time, who does it, the id, the version
+        let by = usize::from(updated_by.is_some());
+        let touched = |time: usize| {
+            let mut set = String::new();
+            for (column, parameter) in [(updated_at, 1), (updated_by, time + 1)] {
+                set += &column.map_or_else(String::new, |column| format!(", \"{column}\" = ${parameter}"));
+            }
+            set + &name_of(Role::Version)
+                .map_or_else(String::new, |column| format!(", \"{column}\" = \"{column}\" + 1"))
         };
-        let updated_at = name_of(Role::UpdatedAt);
         let (head, next) = match deleted_at {
             None => (format!("DELETE FROM \"{table}\""), 1),
-            Some(column) => (format!("UPDATE \"{table}\" SET \"{column}\" = $1{}", touched(updated_at, "$1")), 2),
+            Some(column) => (format!("UPDATE \"{table}\" SET \"{column}\" = $1{}", touched(1)), 2 + by),
         };
         let delete_by_id = format!("{head} WHERE \"{id}\" = ${next}{}", alive("AND"));
         let delete = match name_of(Role::Version) {
@@ -42,10 +46,11 @@ impl Statements {
             Some(version) => format!("{delete_by_id} AND \"{version}\" = ${}", next + 1),
         };
         let restore = deleted_at.map(|column| {
-            let id_parameter = if updated_at.is_some() { 2 } else { 1 };
+            let time = usize::from(updated_at.is_some());
             format!(
-                "UPDATE \"{table}\" SET \"{column}\" = NULL{} WHERE \"{id}\" = ${id_parameter} AND \"{column}\" IS NOT NULL RETURNING {columns}",
-                touched(updated_at, "$1")
+                "UPDATE \"{table}\" SET \"{column}\" = NULL{} WHERE \"{id}\" = ${} AND \"{column}\" IS NOT NULL RETURNING {columns}",
+                touched(time),
+                time + by + 1
             )
         });
         Self {

@@ -6,6 +6,7 @@ use quote::{format_ident, quote_spanned};
 use syn::{Ident, Path};
 
 use super::check::{Column, Model, Role, place};
+use super::key;
 use crate::attribute::plain_name;
 use crate::spans::generated;
 use crate::validate::{ValidatedField, field_orders, field_rules, table};
@@ -164,6 +165,17 @@ fn constant(column: &Column) -> Ident {
     Ident::new(&column.field.to_uppercase(), column.ident.span())
 }
 
+/// The key as a value, for `upsert`.
+fn unique(model: &Model, name: &str, fields: &[&str], filter: &TokenStream) -> TokenStream {
+    let (vis, entity) = (&model.vis, &model.ident);
+    let constant = format_ident!("UNIQUE_{}", fields.join("_and_").to_uppercase(), span = entity.span());
+    let doc = format!("The key `{}`.", fields.join("`, `"));
+    generated! {
+        #[doc = #doc]
+        #vis const #constant: __shared::UniqueKey<Self> = __shared::UniqueKey::new(#name, |__row: &Self| #filter);
+    }
+}
+
 fn columns(model: &Model) -> TokenStream {
     let entity = &model.ident;
     let constants = model.columns.iter().map(|column| {
@@ -179,12 +191,20 @@ fn columns(model: &Model) -> TokenStream {
         let vis = &model.vis;
         let (idents, types): (Vec<_>, Vec<_>) = columns.iter().map(|column| (&column.ident, &column.ty)).unzip();
         let constants = columns.iter().map(|column| constant(column));
+        let only = key::filters(model, key, constant);
+        let unique = unique(model, &key::name(model, key, "key"), &fields, &generated!(Self::#by(#(&__row.#idents),*)));
         generated! {
             #[doc = #doc]
             #vis fn #by(#(#idents: impl __IntoValue<#types>),*) -> __shared::Filter<Self> {
-                #(Self::#constants.eq(#idents))&*
+                #(Self::#constants.eq(#idents))&* #only
             }
+            #unique
         }
     });
-    generated!(impl #entity { #(#constants)* #(#finders)* })
+    // an id that the caller gives may be there already
+    let by_id = model.with(Role::GivenId).map(|column| {
+        let (id, ident, field) = (constant(column), &column.ident, column.field.as_str());
+        unique(model, "", &[field], &generated!(Self::#id.eq(&__row.#ident)))
+    });
+    generated!(impl #entity { #(#constants)* #(#finders)* #by_id })
 }

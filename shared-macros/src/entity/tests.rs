@@ -81,7 +81,6 @@ fn the_statements_are_complete_constants() {
         r#"SELECT count(*) FROM "appointments""#.into(),
         r#"DELETE FROM "appointments" WHERE "id" = $1"#.into(),
         r#"DELETE FROM "appointments" WHERE "id" = $1 AND "version" = $2"#.into(),
-        "appointments_pkey".into(),
         "appointments_doctor_id_starts_at_key".into(),
         "appointments_patient_id_starts_at_idx".into(),
         "appointments_doctor_id_fkey".into(),

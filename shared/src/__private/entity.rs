@@ -3,12 +3,13 @@
 pub use uuid::Uuid;
 
 use super::message::Message;
-pub use crate::db::{Args, Names, Row};
-pub use crate::entity::role::{DeletedAt, Version, WrittenAt};
+pub use crate::db::{Args, Row};
+pub use crate::entity::role::{DeletedAt, Version, WrittenAt, WrittenBy};
 use crate::entity::scalar::{bind_text, bind_texts};
 pub use crate::entity::{
-    Assignments, Column, ColumnDef, ColumnType, Comparable, Emit, Entity, EntityDef, EntityId, EntityPatch,
-    EntityValue, Filter, Insert, IntoValue, KeyDef, MadeId, NewEntity, Newtype, ReferenceDef, Roles, Statements,
+    Assignments, Column, ColumnDef, ColumnType, Comparable, Condition, Constant, Emit, Entity, EntityDef, EntityId,
+    EntityPatch, EntityValue, Filter, Insert, IntoValue, Is, KeyDef, Literal, MadeId, NewEntity, Newtype, OnDelete,
+    ReferenceDef, Roles, Statements, UniqueKey,
 };
 use crate::error::Result;
 pub use crate::event::subject::{FromToken, OrderingKey, SubjectToken, TokenForm};
@@ -38,7 +39,8 @@ pub const fn check_entity(def: &EntityDef) {
         i += 1;
     }
     let versioned = if def.roles.version.is_some() { 1 } else { 0 };
-    let soft = if def.roles.deleted_at.is_some() { 1 } else { 0 };
+    let by = if def.roles.updated_by.is_some() { 1 } else { 0 };
+    let soft = if def.roles.deleted_at.is_some() { 1 + by } else { 0 };
     expect_parameters(def.sql.insert, def.columns.len());
     expect_parameters(def.sql.get, 1);
     expect_parameters(def.sql.exists, 1);
@@ -46,7 +48,7 @@ pub const fn check_entity(def: &EntityDef) {
     expect_parameters(def.sql.delete_by_id, soft + 1);
     expect_parameters(def.sql.delete, soft + 1 + versioned);
     if let Some(sql) = def.sql.restore {
-        expect_parameters(sql, if def.roles.updated_at.is_some() { 2 } else { 1 });
+        expect_parameters(sql, 1 + by + if def.roles.updated_at.is_some() { 1 } else { 0 });
     }
 }
 
@@ -151,6 +153,25 @@ impl<E, V: for<'a> From<&'a E>> EmittedBy<E> for V {
     }
 }
 
+/// A constant in the declaration of a key or an index.
+pub fn constant<T: Constant>(value: impl IntoValue<T>) -> Literal {
+    value.into_value().literal()
+}
+
+/// Whether a column may be NULL when the row that it refers to is deleted.
+///
+/// # Panics
+/// Otherwise: that ends the compilation.
+#[track_caller]
+pub const fn check_set_null(nullable: bool, field: &str) {
+    if !nullable {
+        let mut text = Message::new();
+        text.push_code(field);
+        text.push(" is never NULL, so it cannot be set to NULL when the row that it refers to is deleted\nhelp: make it an `Option`, or write `on_delete = cascade` or `on_delete = restrict`");
+        text.fail();
+    }
+}
+
 /// What a patch sets a column to.
 pub fn set<T>(value: impl IntoValue<T>) -> Option<T> {
     Some(value.into_value())
@@ -180,27 +201,13 @@ pub fn read_enum<T>(row: &Row, index: usize, find: impl FnOnce(&str) -> Option<T
 }
 
 /// The table of an entity whose declaration was refused.
-pub const NO_ENTITY: &EntityDef = &EntityDef {
-    name: "",
-    table: "",
-    columns: &[],
-    roles: Roles { id: "", version: None, updated_at: None, deleted_at: None },
-    uniques: &[],
-    indexes: &[],
-    references: &[],
-    emits: &[],
-    sql: Statements {
-        columns: "",
-        insert: "",
-        get: "",
-        exists: "",
-        count: "",
-        delete_by_id: "",
-        delete: "",
-        restore: None,
-    },
-    names: Names { entity: "", table: "", columns: &[], constraints: &[] },
-};
+pub const NO_ENTITY: &EntityDef = &EntityDef::of(
+    "",
+    "",
+    &[],
+    Roles::of(""),
+    Statements { columns: "", insert: "", get: "", exists: "", count: "", delete_by_id: "", delete: "", restore: None },
+);
 
 /// What a stub that stands in for a refused declaration does. Its program does not compile, so it is never run.
 #[cold]

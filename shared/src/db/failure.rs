@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use crate::db::dialect::Engine;
+use crate::entity::{ColumnDef, KeyDef, ReferenceDef, is_check_of, primary_key};
 use crate::error::{DatabaseError, DecodeCode, DecodeError, Error};
 
 /// The lock of SQLite's file, as something that is busy.
@@ -16,27 +17,44 @@ pub(super) const READ_ONLY: &str = "this is read-only, so it cannot write or pub
      `read_only()`, and the `Db` itself instead of `db.read_only()`";
 
 /// What is needed to say an error in an entity's terms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Names {
     /// The entity's type name.
     pub entity: &'static str,
     /// Its table.
     pub table: &'static str,
-    /// Column and field, where they differ or not.
-    pub columns: &'static [(&'static str, &'static str)],
-    /// Constraint or index name, and the fields it is about.
-    pub constraints: &'static [(&'static str, &'static [&'static str])],
+    /// The column of its id.
+    pub id: &'static str,
+    /// Its columns.
+    pub columns: &'static [ColumnDef],
+    /// What is unique.
+    pub uniques: &'static [KeyDef],
+    /// What refers to others.
+    pub references: &'static [ReferenceDef],
 }
 
 impl Names {
     fn field(&self, column: &str) -> String {
-        let field = self.columns.iter().find(|(c, _)| *c == column).map(|(_, field)| *field);
+        let field = self.columns.iter().find(|known| known.name == column).map(|known| known.field);
         field.unwrap_or(column).to_owned()
     }
 
+    /// The fields that a constraint or a unique index is about.
     fn fields(&self, constraint: &str) -> Option<Vec<String>> {
-        let (_, fields) = self.constraints.iter().find(|(name, _)| *name == constraint)?;
-        Some(fields.iter().map(|field| (*field).to_owned()).collect())
+        let key = self.uniques.iter().find(|key| key.name == constraint).map(|key| key.columns);
+        let reference = self.references.iter().find(|reference| reference.name == constraint);
+        let columns = match (key, reference) {
+            (Some(columns), _) => columns.to_vec(),
+            (None, Some(reference)) => vec![reference.column],
+            (None, None) if constraint == primary_key(self.table) => vec![self.id],
+            (None, None) => vec![self.columns.iter().find(|column| is_check_of(constraint, self.table, column))?.name],
+        };
+        Some(columns.into_iter().map(|column| self.field(column)).collect())
+    }
+
+    fn check(names: Option<&Self>, table: Option<&str>, constraint: String) -> Error {
+        let fields = names.and_then(|names| names.fields(&constraint)).unwrap_or_default();
+        Error::Check { entity: entity(names, table), constraint, fields }
     }
 }
 
@@ -106,8 +124,9 @@ fn postgres(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&N
     // codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
     match code.as_str() {
         "23505" => Error::Unique { entity, fields: fields() },
-        "23503" => Error::ForeignKey { entity, fields: fields() },
-        "23514" => Error::Check { entity, constraint },
+        // the second since Postgres 18, for `on_delete = restrict`
+        "23503" | "23001" => Error::ForeignKey { entity, fields: fields() },
+        "23514" => Names::check(names, table.as_deref(), constraint),
         "23502" => {
             let column = postgres_column(error).unwrap_or_default();
             let field = names.map_or_else(|| column.clone(), |names| names.field(&column));
@@ -161,8 +180,11 @@ fn sqlite(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&Nam
                 .collect();
             Error::Unique { entity: entity(names, table), fields }
         }
-        "787" => Error::ForeignKey { entity: entity(names, None), fields: Vec::new() },
-        "275" => Error::Check { entity: entity(names, None), constraint: listed.to_owned() },
+        // SQLite carries out `on_delete = restrict` by a trigger
+        "787" | "1811" if message.starts_with("FOREIGN KEY") => {
+            Error::ForeignKey { entity: entity(names, None), fields: Vec::new() }
+        }
+        "275" => Names::check(names, None, listed.to_owned()),
         "1299" => {
             let (table, column) = listed.split_once('.').unwrap_or(("", listed));
             let field = names.map_or_else(|| column.to_owned(), |names| names.field(column));

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::def::{ColumnDef, ColumnType, EntityDef};
+use super::def::{ColumnDef, ColumnType, Condition, EntityDef, Is, KeyDef};
+use super::literal::Literal;
 use crate::db::Engine;
 
 /// Postgres cuts longer names (<https://www.postgresql.org/docs/current/limits.html>).
@@ -18,19 +19,19 @@ impl EntityDef {
     pub fn ddl(&self, engine: Engine) -> String {
         let mut lines: Vec<String> = self.columns.iter().map(|column| column_line(column, engine)).collect();
         let id = quoted([self.roles.id]);
-        lines.push(format!("CONSTRAINT \"{}_pkey\" PRIMARY KEY ({id})", self.table));
-        // a soft delete frees its unique values: only an index can say that
-        let partial = self.roles.deleted_at.map(|column| format!(" WHERE \"{column}\" IS NULL"));
-        if partial.is_none() {
-            for key in self.uniques {
-                lines.push(format!("CONSTRAINT \"{}\" UNIQUE ({})", key.name, quoted(key.columns.iter().copied())));
-            }
+        lines.push(format!("CONSTRAINT \"{}\" PRIMARY KEY ({id})", primary_key(self.table)));
+        for key in self.uniques.iter().filter(|key| self.predicate(key, engine).is_none()) {
+            lines.push(format!("CONSTRAINT \"{}\" UNIQUE ({})", key.name, quoted(key.columns.iter().copied())));
         }
         for reference in self.references {
             let target = (reference.target)();
             lines.push(format!(
-                "CONSTRAINT \"{}\" FOREIGN KEY (\"{}\") REFERENCES \"{}\" (\"{}\")",
-                reference.name, reference.column, target.table, target.roles.id
+                "CONSTRAINT \"{}\" FOREIGN KEY (\"{}\") REFERENCES \"{}\" (\"{}\"){}",
+                reference.name,
+                reference.column,
+                target.table,
+                target.roles.id,
+                reference.on_delete.sql()
             ));
         }
         lines.extend(self.columns.iter().filter_map(|column| check_line(self.table, column, engine)));
@@ -41,22 +42,63 @@ impl EntityDef {
             Engine::Sqlite => " STRICT;\n",
         });
         // writing to a string cannot fail
-        if let Some(partial) = partial {
-            for key in self.uniques {
-                let columns = quoted(key.columns.iter().copied());
-                let _infallible = writeln!(
-                    sql,
-                    "CREATE UNIQUE INDEX IF NOT EXISTS \"{}\" ON \"{}\" ({columns}){partial};",
-                    key.name, self.table
-                );
-            }
+        for key in self.uniques {
+            let Some(predicate) = self.predicate(key, engine) else { continue };
+            let columns = quoted(key.columns.iter().copied());
+            let _infallible = writeln!(
+                sql,
+                "CREATE UNIQUE INDEX IF NOT EXISTS \"{}\" ON \"{}\" ({columns}) WHERE {predicate};",
+                key.name, self.table
+            );
         }
         for key in self.indexes {
-            let columns = quoted(key.columns.iter().copied());
-            let _infallible =
-                writeln!(sql, "CREATE INDEX IF NOT EXISTS \"{}\" ON \"{}\" ({columns});", key.name, self.table);
+            let columns: Vec<String> = key.columns.iter().map(|column| sorted(key, column)).collect();
+            let predicate = conditions(self, key.only, engine).map(|it| format!(" WHERE {it}")).unwrap_or_default();
+            let _infallible = writeln!(
+                sql,
+                "CREATE INDEX IF NOT EXISTS \"{}\" ON \"{}\" ({}){predicate};",
+                key.name,
+                self.table,
+                columns.join(", ")
+            );
         }
         sql
+    }
+
+    /// Among which rows a key is unique, if it is not all of them. A soft delete frees its unique values: only an
+    /// index can say that.
+    #[must_use]
+    pub fn predicate(&self, key: &KeyDef, engine: Engine) -> Option<String> {
+        let alive = self.roles.deleted_at.map(|column| format!("\"{column}\" IS NULL"));
+        let parts: Vec<String> = alive.into_iter().chain(conditions(self, key.only, engine)).collect();
+        (!parts.is_empty()).then(|| parts.join(" AND "))
+    }
+}
+
+fn sorted(key: &KeyDef, column: &str) -> String {
+    format!("\"{column}\"{}", if key.descending.contains(&column) { " DESC" } else { "" })
+}
+
+fn conditions(of: &EntityDef, conditions: &[Condition], engine: Engine) -> Option<String> {
+    let parts: Vec<String> = conditions.iter().map(|condition| self::condition(of, condition, engine)).collect();
+    (!parts.is_empty()).then(|| parts.join(" AND "))
+}
+
+/// In Rust's logic, as filters are: what is not equal may be NULL.
+fn condition(of: &EntityDef, Condition { column, is }: &Condition, engine: Engine) -> String {
+    let nullable = of.column(column).is_some_and(|column| column.shape.is_nullable());
+    match is {
+        Is::Null => format!("\"{column}\" IS NULL"),
+        Is::NotNull => format!("\"{column}\" IS NOT NULL"),
+        Is::Equal(value) => match value() {
+            Literal::Null => format!("\"{column}\" IS NULL"),
+            value => format!("\"{column}\" = {}", value.sql(engine)),
+        },
+        Is::NotEqual(value) => match value() {
+            Literal::Null => format!("\"{column}\" IS NOT NULL"),
+            value if nullable => format!("(\"{column}\" <> {} OR \"{column}\" IS NULL)", value.sql(engine)),
+            value => format!("\"{column}\" <> {}", value.sql(engine)),
+        },
     }
 }
 
@@ -78,12 +120,25 @@ fn check_line(table: &str, column: &ColumnDef, engine: Engine) -> Option<String>
     Some(format!("CONSTRAINT \"{name}\" CHECK (\"{}\" IN ({allowed}))", column.name))
 }
 
+/// The name of the primary key of a table.
+pub(crate) fn primary_key(table: &str) -> String {
+    cut(table.to_owned(), "_pkey")
+}
+
 fn check_name(table: &str, column: &str) -> String {
-    let mut name = format!("{table}_{column}");
-    let longest = MAX_NAME - "_check".len();
-    let cut = (0..=longest.min(name.len())).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
-    name.truncate(cut);
-    name + "_check"
+    cut(format!("{table}_{column}"), "_check")
+}
+
+/// Whether a constraint is one that a column's type or rules ask for.
+pub(crate) fn is_check_of(constraint: &str, table: &str, column: &ColumnDef) -> bool {
+    constraint == check_name(table, column.name)
+}
+
+fn cut(mut name: String, suffix: &str) -> String {
+    let longest = MAX_NAME - suffix.len();
+    let at = (0..=longest.min(name.len())).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
+    name.truncate(at);
+    name + suffix
 }
 
 fn quoted<'a>(columns: impl IntoIterator<Item = &'a str>) -> String {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::literal::Literal;
 use crate::db::{Engine, Names};
 use crate::event::EventInfo;
 
@@ -81,41 +82,124 @@ impl Shape {
 pub struct Roles {
     /// `#[entity(id)]`.
     pub id: &'static str,
+    /// Whether the caller gives the id.
+    pub is_given: bool,
     /// `#[entity(version)]`: counts the updates.
     pub version: Option<&'static str>,
+    /// `#[entity(created_at)]`: the time of the first write.
+    pub created_at: Option<&'static str>,
     /// `#[entity(updated_at)]`: the time of the last write.
     pub updated_at: Option<&'static str>,
+    /// `#[entity(created_by)]`: who wrote it first.
+    pub created_by: Option<&'static str>,
+    /// `#[entity(updated_by)]`: who wrote it last.
+    pub updated_by: Option<&'static str>,
     /// `#[entity(deleted_at)]`: set instead of deleting the row.
     pub deleted_at: Option<&'static str>,
 }
 
+macro_rules! role {
+    ($($role:ident: $doc:literal;)*) => {$(
+        #[doc = $doc]
+        #[must_use]
+        pub const fn $role(self, column: &'static str) -> Self {
+            Self { $role: Some(column), ..self }
+        }
+    )*};
+}
+
 impl Roles {
-    /// The roles of an entity's columns.
+    /// An entity with this id and no other roles.
     #[must_use]
-    pub const fn new(
-        id: &'static str,
-        version: Option<&'static str>,
-        updated_at: Option<&'static str>,
-        deleted_at: Option<&'static str>,
-    ) -> Self {
-        Self { id, version, updated_at, deleted_at }
+    pub const fn of(id: &'static str) -> Self {
+        Self {
+            id,
+            is_given: false,
+            version: None,
+            created_at: None,
+            updated_at: None,
+            created_by: None,
+            updated_by: None,
+            deleted_at: None,
+        }
+    }
+
+    /// The caller gives the id.
+    #[must_use]
+    pub const fn given(self) -> Self {
+        Self { is_given: true, ..self }
+    }
+
+    role! {
+        version: "The column that counts the updates.";
+        created_at: "The column with the time of the first write.";
+        updated_at: "The column with the time of the last write.";
+        created_by: "The column with who wrote it first.";
+        updated_by: "The column with who wrote it last.";
+        deleted_at: "The column that marks a deleted row.";
     }
 }
 
 /// Columns that together are unique or indexed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct KeyDef {
     /// The name of the constraint or index.
     pub name: &'static str,
     /// The columns.
     pub columns: &'static [&'static str],
+    /// Those of them that an index sorts downwards.
+    pub descending: &'static [&'static str],
+    /// Only rows for which all of these hold are in it.
+    pub only: &'static [Condition],
 }
 
 impl KeyDef {
-    /// A key.
+    /// A key of all rows, sorted upwards.
     #[must_use]
     pub const fn new(name: &'static str, columns: &'static [&'static str]) -> Self {
-        Self { name, columns }
+        Self { name, columns, descending: &[], only: &[] }
+    }
+
+    /// With these columns sorted downwards.
+    #[must_use]
+    pub const fn descending(self, columns: &'static [&'static str]) -> Self {
+        Self { descending: columns, ..self }
+    }
+
+    /// Of the rows for which these conditions hold.
+    #[must_use]
+    pub const fn only(self, conditions: &'static [Condition]) -> Self {
+        Self { only: conditions, ..self }
+    }
+}
+
+/// A condition on the rows of an index.
+#[derive(Debug, Clone, Copy)]
+pub struct Condition {
+    /// The column.
+    pub column: &'static str,
+    /// What must hold for it.
+    pub is: Is,
+}
+
+/// What holds for a column.
+#[derive(Debug, Clone, Copy)]
+pub enum Is {
+    /// It is NULL.
+    Null,
+    /// It is not NULL.
+    NotNull,
+    /// It is this value.
+    Equal(fn() -> Literal),
+    /// It is another value, or NULL.
+    NotEqual(fn() -> Literal),
+}
+
+impl Condition {
+    /// A condition.
+    #[must_use]
+    pub const fn new(column: &'static str, is: Is) -> Self {
+        Self { column, is }
     }
 }
 
@@ -128,13 +212,47 @@ pub struct ReferenceDef {
     pub column: &'static str,
     /// The other entity. A function, so that entities can refer to themselves and to each other.
     pub target: fn() -> &'static EntityDef,
+    /// What happens to the row when the other one is deleted.
+    pub on_delete: OnDelete,
+}
+
+/// What happens to a row when one that it refers to is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDelete {
+    /// The deletion is refused, at the end of the statement.
+    NoAction,
+    /// The deletion is refused, at once.
+    Restrict,
+    /// The row is deleted, too.
+    Cascade,
+    /// The row refers to nothing from then on.
+    SetNull,
+}
+
+impl OnDelete {
+    /// The clause in SQL, with a blank before it; empty for [`NoAction`](Self::NoAction).
+    #[must_use]
+    pub const fn sql(self) -> &'static str {
+        match self {
+            Self::NoAction => "",
+            Self::Restrict => " ON DELETE RESTRICT",
+            Self::Cascade => " ON DELETE CASCADE",
+            Self::SetNull => " ON DELETE SET NULL",
+        }
+    }
 }
 
 impl ReferenceDef {
     /// A reference.
     #[must_use]
     pub const fn new(name: &'static str, column: &'static str, target: fn() -> &'static EntityDef) -> Self {
-        Self { name, column, target }
+        Self { name, column, target, on_delete: OnDelete::NoAction }
+    }
+
+    /// With what happens when the other row is deleted.
+    #[must_use]
+    pub const fn on_delete(self, on_delete: OnDelete) -> Self {
+        Self { on_delete, ..self }
     }
 }
 
@@ -157,11 +275,13 @@ pub struct Statements {
     pub exists: &'static str,
     /// How many rows there are.
     pub count: &'static str,
-    /// Deletes the row with the id `$1`; with `deleted_at`, marks the row with the id `$2` as deleted at `$1`.
+    /// Deletes the row with the id `$1`; with `deleted_at`, marks it as deleted: then the parameters are the time, who
+    /// does it, if there is an `updated_by`, and the id.
     pub delete_by_id: &'static str,
     /// The same if its version is the last parameter; without a version, the same as `delete_by_id`.
     pub delete: &'static str,
-    /// Undoes a soft delete: parameters are the time, if there is an `updated_at`, and the id.
+    /// Undoes a soft delete: parameters are the time, if there is an `updated_at`, who does it, if there is an
+    /// `updated_by`, and the id.
     pub restore: Option<&'static str>,
 }
 
@@ -231,6 +351,43 @@ impl ColumnType {
 }
 
 impl EntityDef {
+    /// An entity without keys, references and events.
+    #[must_use]
+    pub const fn of(
+        name: &'static str,
+        table: &'static str,
+        columns: &'static [ColumnDef],
+        roles: Roles,
+        sql: Statements,
+    ) -> Self {
+        let names = Names { entity: name, table, id: roles.id, columns, uniques: &[], references: &[] };
+        Self { name, table, columns, roles, uniques: &[], indexes: &[], references: &[], emits: &[], sql, names }
+    }
+
+    /// With what together must be unique.
+    #[must_use]
+    pub const fn uniques(self, uniques: &'static [KeyDef]) -> Self {
+        Self { uniques, names: Names { uniques, ..self.names }, ..self }
+    }
+
+    /// With what is indexed besides.
+    #[must_use]
+    pub const fn indexes(self, indexes: &'static [KeyDef]) -> Self {
+        Self { indexes, ..self }
+    }
+
+    /// With what refers to other entities.
+    #[must_use]
+    pub const fn references(self, references: &'static [ReferenceDef]) -> Self {
+        Self { references, names: Names { references, ..self.names }, ..self }
+    }
+
+    /// With the events that its writes publish.
+    #[must_use]
+    pub const fn emits(self, emits: &'static [&'static [&'static EventInfo]]) -> Self {
+        Self { emits, ..self }
+    }
+
     /// The column with this name in the table.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&'static ColumnDef> {

@@ -18,6 +18,11 @@ pub(super) fn rows_per_statement(def: &EntityDef, engine: Engine) -> usize {
 
 /// The statement that inserts so many rows.
 pub(super) fn many(def: &EntityDef, engine: Engine, rows: usize) -> SqlText {
+    many_and(def, engine, rows, "")
+}
+
+/// The same, with something at the end: what to do when a key is taken.
+pub(super) fn many_and(def: &EntityDef, engine: Engine, rows: usize, tail: &str) -> SqlText {
     use std::fmt::Write as _;
     let mut sql = format!("INSERT INTO \"{}\" ({}) ", def.table, def.sql.columns);
     // writing to a string cannot fail
@@ -36,6 +41,7 @@ pub(super) fn many(def: &EntityDef, engine: Engine, rows: usize) -> SqlText {
             let _infallible = write!(sql, "VALUES {}", vec![row.as_str(); rows].join(", "));
         }
     }
+    sql.push_str(tail);
     SqlText::built(sql)
 }
 

@@ -74,6 +74,8 @@ mod insert;
 mod instant;
 mod into_value;
 mod json;
+mod key;
+mod literal;
 mod newtype;
 mod patch;
 mod pattern;
@@ -84,6 +86,7 @@ pub(crate) mod scalar;
 mod search;
 mod select;
 mod statement;
+mod upsert;
 pub(crate) mod value;
 mod work;
 mod write;
@@ -91,19 +94,24 @@ mod write;
 use std::hash::Hash;
 
 pub use self::column::{Column, Order};
-pub(crate) use self::ddl::in_order_of_references;
-pub use self::def::{ColumnDef, ColumnType, EntityDef, KeyDef, ReferenceDef, Roles, Shape, Statements};
+pub(crate) use self::ddl::{in_order_of_references, is_check_of, primary_key};
+pub use self::def::{
+    ColumnDef, ColumnType, Condition, EntityDef, Is, KeyDef, OnDelete, ReferenceDef, Roles, Shape, Statements,
+};
 #[doc(hidden)]
 pub use self::emit::Emit;
 pub use self::filter::Filter;
 pub use self::id::{EntityId, MadeId};
 pub use self::into_value::IntoValue;
 pub use self::json::Json;
+pub use self::key::UniqueKey;
+pub use self::literal::{Constant, Literal};
 pub use self::newtype::Newtype;
 pub use self::patch::{Assignments, EntityPatch};
 pub use self::query::{DEFAULT_LIMIT, Query};
 pub use self::repo::Repo;
 pub use self::search::IgnoreAsciiCase;
+pub use self::upsert::Upserted;
 #[doc(hidden)]
 pub use self::value::Insert;
 pub use self::value::{Comparable, Document, EntityValue, Searchable};
@@ -163,8 +171,11 @@ pub trait NewEntity: Validate + Send + Sync + 'static {
     /// The entity.
     type Entity;
 
-    /// The entity as it will be stored: id, version and times are set, times are in whole microseconds.
-    fn into_entity(self) -> Self::Entity;
+    /// The entity as it will be stored: id, version, times and actors are set, times are in whole microseconds.
+    ///
+    /// # Errors
+    /// [`Error::Usage`]: it says who wrote it, and the context has no actor.
+    fn into_entity(self) -> Result<Self::Entity>;
 }
 
 /// Reads a row; an error names entity and field.

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::column::OrderBy;
 use super::def::EntityDef;
 use super::filter::Node;
+use super::role::bind_actor;
 use super::statement::Statement;
 use crate::db::{Args, Engine, SqlText};
 
@@ -155,6 +156,12 @@ pub(super) fn touch(def: &EntityDef, now: DateTime<Utc>, statement: &mut Stateme
         statement.name(column);
         statement.push(" = ");
         statement.value(&now);
+    }
+    if let Some(column) = def.roles.updated_by {
+        statement.push(", ");
+        statement.name(column);
+        statement.push(" = ");
+        bind_actor(def, column, statement.placeholder());
     }
     if let Some(column) = def.roles.version {
         statement.push(", ");

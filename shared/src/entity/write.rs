@@ -8,6 +8,7 @@ use super::filter::{Filter, Node, SQLITE_MAX_LIST};
 use super::insert;
 use super::patch::{Assignments, EntityPatch, one_row};
 use super::repo::{Repo, equal, id_is};
+use super::role::bind_actor;
 use super::select::Rows;
 use super::value::{EntityValue, Insert, Rows as Inserted};
 use super::work::Work;
@@ -25,15 +26,10 @@ impl<E: Entity> Repo<E> {
     /// [`Error::Invalid`] with every broken rule, also of an event that is emitted; [`Error::Unique`],
     /// [`Error::ForeignKey`]; those of the database.
     pub async fn create(&self, new: E::New) -> Result<E> {
-        let mut checker = Checker::default();
-        new.check(&mut checker);
-        let entity = new.into_entity();
-        entity.check_whole(&mut checker);
-        checker.finish(E::New::NAME)?;
+        let entity = made_one::<E>(new)?;
         let mut drafts = Vec::new();
         emit::drafts(&Change::Created(&entity), &mut drafts)?;
-        let mut args = self.args();
-        E::bind(&mut Insert { rows: Inserted::One(&entity), args: &mut args });
+        let args = bound_row(&entity, self.executor.engine());
         if drafts.is_empty() {
             self.executor.execute(E::DEF.sql.insert, args, Some(&E::DEF.names)).await?;
         } else {
@@ -246,6 +242,9 @@ impl<E: Entity> Repo<E> {
         let mut args = self.args();
         if E::DEF.roles.deleted_at.is_some() {
             crate::time::now().bind(&mut args);
+            if let Some(column) = E::DEF.roles.updated_by {
+                bind_actor(E::DEF, column, &mut args);
+            }
         }
         id.bind(&mut args);
         if let Some(version) = version {
@@ -290,6 +289,9 @@ impl<E: Entity> Repo<E> {
         if E::DEF.roles.updated_at.is_some() {
             crate::time::now().bind(&mut args);
         }
+        if let Some(column) = E::DEF.roles.updated_by {
+            bind_actor(E::DEF, column, &mut args);
+        }
         id.bind(&mut args);
         if !emit::any_on::<E>(Kind::Restored) {
             let row = self.executor.fetch_optional(Access::Write, sql, args, Some(&E::DEF.names)).await?;
@@ -310,21 +312,39 @@ impl<E: Entity> Repo<E> {
     }
 }
 
+/// The row that is made of what a caller gave, if no rule is broken.
+pub(super) fn made_one<E: Entity>(new: E::New) -> Result<E> {
+    let mut checker = Checker::default();
+    new.check(&mut checker);
+    let entity = new.into_entity()?;
+    entity.check_whole(&mut checker);
+    checker.finish(E::New::NAME)?;
+    Ok(entity)
+}
+
 /// The rows that are made of what a caller gave, if no rule is broken.
 pub(super) fn made<E: Entity>(new: Vec<E::New>) -> Result<Vec<E>> {
     let mut checker = Checker::default();
-    let entities: Vec<E> = new
+    let entities: Result<Vec<E>> = new
         .into_iter()
         .enumerate()
         .map(|(index, new)| {
             checker.item(index, |checker| new.check(checker));
-            let entity = new.into_entity();
+            let entity = new.into_entity()?;
             checker.item(index, |checker| entity.check_whole(checker));
-            entity
+            Ok(entity)
         })
         .collect();
+    let entities = entities?;
     checker.finish(E::New::NAME)?;
     Ok(entities)
+}
+
+/// The arguments of [`Statements::insert`](super::Statements::insert).
+pub(super) fn bound_row<E: Entity>(row: &E, engine: Engine) -> Args {
+    let mut args = Args::new(engine);
+    E::bind(&mut Insert { rows: Inserted::One(row), args: &mut args });
+    args
 }
 
 /// The arguments of [`insert::many`].
@@ -341,7 +361,7 @@ pub(super) fn bound<E: Entity>(rows: &[E], engine: Engine) -> Args {
     args
 }
 
-fn drafts<'a, E: Entity>(changes: impl IntoIterator<Item = Change<'a, E>>) -> Result<Vec<Draft>> {
+pub(super) fn drafts<'a, E: Entity>(changes: impl IntoIterator<Item = Change<'a, E>>) -> Result<Vec<Draft>> {
     let mut drafts = Vec::new();
     for change in changes {
         emit::drafts(&change, &mut drafts)?;

@@ -3,11 +3,14 @@
 mod engines;
 mod vocabulary;
 
+mod actors;
 mod deletion;
 mod emits;
 mod errors;
+mod indexes;
 mod queries;
 mod queries_json;
 mod tables;
+mod upserts;
 mod values;
 mod writes;

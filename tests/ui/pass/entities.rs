@@ -131,7 +131,7 @@ fn what_is_generated_works() {
         of: ::core::option::Option::None,
     };
     ::std::assert!(Validate::validate(&new).is_ok());
-    let bed = NewEntity::into_entity(new);
+    let bed = NewEntity::into_entity(new).unwrap();
     ::std::assert_eq!(bed.version, 1);
     ::std::assert_eq!(bed.made, bed.changed);
     ::std::assert!(bed.gone.is_none() && bed.cache.is_empty());
@@ -145,7 +145,7 @@ fn what_is_generated_works() {
     );
     ::std::assert_eq!(<Bed as Entity>::DEF.columns.len(), 10);
     ::std::assert_eq!(<Ward as Entity>::DEF.id_column().name, "code");
-    let local = NewEntity::into_entity(NewLocal { id: 7 });
+    let local = NewEntity::into_entity(NewLocal { id: 7 }).unwrap();
     ::std::assert_eq!(Entity::id(&local), &7);
     ::std::assert_eq!(::std::convert::Into::<my_shared::prelude::Uuid>::into(bed.id), bed.id.0);
 }
