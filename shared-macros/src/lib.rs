@@ -7,6 +7,7 @@ mod attribute;
 mod diagnostics;
 mod entity;
 mod event;
+mod json_schema;
 #[cfg(test)]
 mod pretty;
 mod spans;
@@ -262,6 +263,27 @@ pub fn derive_event(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Validate, attributes(validate))]
 pub fn derive_validate(input: TokenStream) -> TokenStream {
     validate::expand_validate(input.into()).into()
+}
+
+/// Says what a type looks like in JSON: for types of yours in events.
+///
+/// ```
+/// # use shared::prelude::*;
+/// #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
+/// #[serde(rename_all = "camelCase")]
+/// pub struct Address {
+///     #[validate(length(max = 100))]
+///     pub street: Phi<String>,
+///     pub post_code: String,
+/// }
+/// ```
+///
+/// It reads `#[serde(..)]` and `#[schemars(..)]` as the derive of the crate `schemars` does, which does the work and need
+/// not be among the dependencies. `#[validate(..)]` it leaves alone: rules are part of an event's schema where a field
+/// with `#[validate(nested)]` asks for them. Where `shared` was renamed, `#[schemars(crate = "renamed::schemars")]` says so.
+#[proc_macro_derive(JsonSchema, attributes(schemars, serde, validate))]
+pub fn derive_json_schema(input: TokenStream) -> TokenStream {
+    json_schema::expand_json_schema(input.into()).into()
 }
 
 /// Makes a subscriber of an async function: whenever an event is published on a subject that the pattern covers, the

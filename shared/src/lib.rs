@@ -40,6 +40,8 @@ pub mod testing;
 pub mod time;
 pub mod validate;
 
+/// The crate whose `JsonSchema` types in events implement, for impls by hand.
+pub use schemars;
 pub use shared_macros::{Entity, EntityEnum, EntityValue, Event, Validate, subscribe};
 /// The `tracing` macros, so that a service needs no dependency of its own for them.
 pub use tracing;
@@ -51,8 +53,16 @@ pub use self::db::{Db, Tx};
 pub use self::entity::Repo;
 pub use self::error::{Error, ErrorKind, Result};
 pub use self::event::Metadata;
+pub use self::json_schema::JsonSchema;
 pub use self::phi::Phi;
 pub use self::service::{Running, Service, State, run, start};
+
+/// The trait of `schemars`, and the derive of this crate.
+mod json_schema {
+    pub use schemars::*;
+    // of the names above it replaces the derive
+    pub use shared_macros::JsonSchema;
+}
 
 #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
 compile_error!("`shared` needs a database: enable its feature `postgres` or `sqlite` (or both)");

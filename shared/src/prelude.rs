@@ -1,7 +1,6 @@
 //! What a service file imports: `use shared::prelude::*;`.
 
 pub use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
-pub use schemars::JsonSchema;
 pub use serde::{Deserialize, Serialize};
 pub use shared_macros::{Entity, EntityEnum, EntityValue, Event, Validate, subscribe};
 pub use uuid::Uuid;
@@ -16,4 +15,4 @@ pub use crate::event::{Event, EventSet, Metadata};
 pub use crate::phi::Phi;
 pub use crate::service::{Captures, Service, State};
 pub use crate::validate::Validate;
-pub use crate::{entities, events, id, subscribers, time};
+pub use crate::{JsonSchema, entities, events, id, subscribers, time};

@@ -9,7 +9,7 @@ pub use crate::event::{EventSchema, FieldSchema, FieldType};
     message = "`{Self}` has no JSON Schema, so nobody could know what an event with it looks like",
     label = "does not implement `JsonSchema`",
     note = "derive it for each type of yours in it, along with serde's traits: `#[derive(Serialize, Deserialize, JsonSchema)]`",
-    note = "the derive needs `schemars = \"1\"` among the dependencies; a type of somebody else's is described by one of the same form: `#[event(json(String))]`"
+    note = "a type of somebody else's is described by one of the same form: `#[event(json(String))]`"
 )]
 pub trait Typed {
     const TYPE: FieldType;

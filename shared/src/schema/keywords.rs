@@ -110,7 +110,6 @@ impl Descent<'_> {
             if field.is_empty() {
                 self.rules(schema, rules);
             } else if let Some(property) = schema.get_mut("properties").and_then(|all| all.get_mut(*field)) {
-                counted_in_bytes(property, rules);
                 self.rules(property, rules);
             } else {
                 // its own fields stand here
@@ -121,15 +120,6 @@ impl Descent<'_> {
                 }
             }
         }
-    }
-}
-
-/// The derive of `JsonSchema` takes each `length` for a number of characters.
-fn counted_in_bytes(schema: &mut Value, rules: &[Rule]) {
-    let in_bytes = rules.iter().any(|rule| matches!(rule, Rule::Length { unit: Unit::Bytes, .. }));
-    if let (true, Value::Object(schema)) = (in_bytes, schema) {
-        schema.remove("minLength");
-        schema.remove("maxLength");
     }
 }
 

@@ -33,6 +33,10 @@ pub fn exact() -> Vec<Case> {
         case::<v::Defaulted>([json!({}), json!({ "FIRST-COUNT": 1, "TEXT": "", "FLAG": null })]),
         case::<v::Closed>([json!({ "id": 1, "note": "x" }), json!({ "id": 1 })]),
         case::<v::Flattened>([json!({ "id": 1, "from": 1, "until": 100, "room": "r", "floor": -1 })]),
+        case::<v::SecretlyFlattened>([json!({ "id": 1, "from": 1, "until": 101 })]),
+        case::<v::Paged>([
+            json!({ "numbers": { "first": [1, 2], "more": [3] }, "texts": { "first": ["a", "b"], "more": [] } }),
+        ]),
         case::<v::Opened>([json!({ "id": 1, "other": [1, { "a": null }] })]),
         case::<v::Counted>([json!({ "name": "x", "a": 1, "b": 2 })]),
         case::<v::ChosenFlat>([
@@ -63,7 +67,8 @@ pub fn exact() -> Vec<Case> {
         ]),
         case::<v::Grown>([json!({
             "tree": {
-                "label": "a", "left": { "label": "b", "others": [{ "label": "ccc" }] }, "others": [{ "label": "d" }],            },
+                "label": "a", "left": { "label": "b", "others": [{ "label": "ccc" }] }, "others": [{ "label": "d" }],
+                "loose": { "label": "much longer" },            },
             "formula": { "And": [{ "Not": { "Is": true } }, { "All": [{ "Is": false }] }] },
         })]),
         case::<v::Gathered>([
@@ -97,8 +102,10 @@ pub fn exact() -> Vec<Case> {
                 "pressures": {},
             }),
         ]),
-        case::<v::LookedAt>([json!({ "ruled": { "colour": "red" }, "free": { "colour": "green" } })]),
-        case::<v::Overlooked>([json!({ "free": { "colour": "green" } })]),
+        case::<v::LookedAt>([
+            json!({ "ruled": { "colour": "red", "size": 9 }, "free": { "colour": "green", "size": 10 } }),
+        ]),
+        case::<v::Overlooked>([json!({ "free": { "colour": "green", "size": 10 } })]),
         case::<v::Moved>([json!({ "clinicId": 7 })]),
         case::<v::MovedAway>([json!({ "to": { "floor": 1 } })]),
         case::<v::Versioned>([json!({ "seconds": 60 })]),
@@ -112,8 +119,6 @@ pub fn others() -> Vec<Case> {
         case::<v::Tagged>([json!({ "kind": "a tagged one", "id": 1, "name": "x" }), json!({ "id": 1, "name": "x" })]),
         // what does not fit is as good as absent
         case::<v::PerhapsFlattened>([json!({ "id": 1, "from": 1 }), json!({ "id": 1 })]),
-        // the derive of `JsonSchema` reads rules that nobody asks for without `nested`
-        case::<v::SecretlyFlattened>([json!({ "id": 1, "from": 1, "until": 100 })]),
         // of several variants in one object, serde takes the first
         case::<v::ExternalFlat>([
             json!({ "id": 1, "nobody": null }),
@@ -133,7 +138,7 @@ pub fn others() -> Vec<Case> {
         // rules that JSON Schema has no words for
         case::<v::Noted>([json!({
             "since": "2025-01-02T03:04:05Z", "until": "2999-01-02T03:04:05Z", "even": 2, "evens": [4], "bytes": "ä",
-            "email": "ada@example.org", "url": "https://example.org/", "span": [300, 0], "letters": "abC", "bounded": "the end", "unit": { "unit": "ää" },
+            "email": "ada@example.org", "url": "https://example.org/", "span": [300, 0], "letters": "abC", "bounded": "the end", "unit": { "every": [1, 0], "unit": "ää" },
         })]),
     ]
 }

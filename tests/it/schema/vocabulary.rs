@@ -271,6 +271,8 @@ pub struct Branch {
     #[serde(default)]
     #[validate(nested, length(max = 2))]
     pub others: Vec<Branch>,
+    /// Nobody looks whether these are valid.
+    pub loose: Option<Box<Branch>>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -413,6 +415,22 @@ pub struct Ruled {
 pub struct Sheet {
     #[validate(one_of("red", "blue"))]
     pub colour: String,
+    #[validate(range(max = 9))]
+    pub size: u8,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Pages<T> {
+    pub first: [T; 2],
+    pub more: Vec<T>,
+}
+
+/// Of a type with parameters.
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(subject = "schema.paged")]
+pub struct Paged {
+    pub numbers: Pages<u8>,
+    pub texts: Pages<String>,
 }
 
 /// The same type with its rules and without.
@@ -433,6 +451,8 @@ pub struct Overlooked {
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 pub struct Unit {
+    #[validate(range(min = TimeDelta::seconds(1)))]
+    pub every: TimeDelta,
     #[validate(length(bytes, min = 4, max = 6))]
     pub unit: String,
 }

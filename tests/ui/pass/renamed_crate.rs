@@ -3,8 +3,7 @@
 extern crate shared as platform;
 
 use platform::event::{Event as _, EventSet as _};
-use platform::{Event, Metadata, State, Tx, Validate, subscribe};
-use schemars::JsonSchema;
+use platform::{Event, JsonSchema, Metadata, State, Tx, Validate, subscribe};
 use serde::{Deserialize, Serialize};
 
 // what `::shared` would mean if anything generated said it without a leading colon
@@ -22,6 +21,7 @@ struct Placed {
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[validate(crate = platform)]
+#[schemars(crate = "platform::schemars")]
 struct Line {
     #[validate(length(max = 10), pattern = "^[a-z]*$")]
     article: String,
