@@ -10,7 +10,7 @@ use crate::event::{Draft, EventInfo, EventSet};
 use crate::service::{BoxFuture, FromDelivery, Outcome, Parts, Retry, States, SubscriberSpec, transaction};
 use crate::validate::{Checker, Validate};
 
-/// What is known of the event of a subscriber. See [`Handled::This`] for a type that is none.
+/// What is known of the event of a subscriber. See [`Handled::This`](crate::event::Handled::This) for a type that is none.
 pub trait Gated {
     /// [`Open`], for every event.
     type Gate;

@@ -148,9 +148,11 @@ fn channel(event: &EventInfo, on_server: bool) -> Value {
     let mut channel = Map::new();
     channel.insert("address".into(), event.subject.into());
     channel.insert("messages".into(), json!({}));
+    // an event that is written by hand may leave out what its slots are called in JSON
+    let fields = event.schema.slots.iter().copied().map(Some).chain(std::iter::repeat(None));
     let parameters: Map<String, Value> = slots(event.subject)
-        .zip(event.schema.slots)
-        .map(|(slot, field)| (slot.to_owned(), parameter(event, field)))
+        .zip(fields)
+        .map(|(slot, field)| (slot.to_owned(), parameter(event, field.unwrap_or(slot))))
         .collect();
     if !parameters.is_empty() {
         channel.insert("parameters".into(), parameters.into());
