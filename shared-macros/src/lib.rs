@@ -557,3 +557,33 @@ pub fn derive_entity_enum(input: TokenStream) -> TokenStream {
 pub fn derive_entity_value(input: TokenStream) -> TokenStream {
     entity::expand_entity_value(input.into()).into()
 }
+
+/// Reads some of an entity's columns into a struct: `query.select::<Slot>()`.
+///
+/// ```
+/// # use shared::prelude::*;
+/// # #[derive(Debug, Entity)]
+/// # #[entity(table = "appointments")]
+/// # struct Appointment { #[entity(id)] id: Uuid, starts_at: DateTime<Utc>, notes: Option<Phi<String>> }
+/// #[derive(Debug, Projection)]
+/// #[projection(of = Appointment)]
+/// pub struct Slot {
+///     id: Uuid,
+///     #[projection(column = starts_at)]
+///     from: DateTime<Utc>,
+/// }
+/// ```
+///
+/// A field has the name of one of the entity's, or says which one it is, and its type: both are checked while the
+/// program is compiled, and only these columns are read from the database. A private field of the entity can be read
+/// where its constant (`Appointment::NOTES`) can be named.
+///
+/// | key | on | meaning |
+/// |---|---|---|
+/// | `of = Entity` | the struct | whose columns the fields are; required |
+/// | `column = field` | a field | the entity's field, if it has another name |
+/// | `crate = path` | the struct | where `shared` is, if it was renamed |
+#[proc_macro_derive(Projection, attributes(projection))]
+pub fn derive_projection(input: TokenStream) -> TokenStream {
+    entity::expand_projection(input.into()).into()
+}

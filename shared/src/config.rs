@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::entity::CursorKey;
 use crate::error::{Error, Result};
 use crate::event::Shapes;
 
@@ -54,6 +55,8 @@ pub struct Config {
     /// `EVENT_SHAPES`: how events are written, by subject: `flat:appointment.>,structured:lab.*`. These come before
     /// those of [`Service::shape`](crate::Service::shape). Default: CloudEvents in binary mode.
     pub event_shapes: Shapes,
+    /// `CURSOR_KEY`: what page cursors are sealed with, 64 hexadecimal digits. Default: a key of the database's own.
+    pub cursor_key: Option<CursorKey>,
 }
 
 /// What a service is run for.
@@ -109,6 +112,7 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
         "binary:>",
         "how events are written, by subject: flat:appointment.>,structured:lab.* (flat is the old Python package's JSON)",
     ),
+    ("CURSOR_KEY", "one of the database's own", "what page cursors are sealed with: 64 hexadecimal digits"),
 ];
 
 impl Config {
@@ -144,6 +148,7 @@ impl Config {
             shutdown_timeout: Duration::from_secs(20),
             outbox_retention: Duration::from_secs(7 * 24 * 3600),
             event_shapes: Shapes::new(),
+            cursor_key: None,
         }
     }
 
@@ -191,6 +196,7 @@ impl Config {
         let form = "`binary:`, `structured:` or `flat:` and a pattern of subjects, several separated by commas";
         read(lookup, "EVENT_SHAPES", form, &mut config.event_shapes, |text| text.parse().ok())?;
         config.refuse_plaintext()?;
+        config.cursor_key = lookup("CURSOR_KEY").map(|text| text.parse()).transpose()?;
         Ok(config)
     }
 

@@ -42,7 +42,7 @@ pub mod validate;
 
 /// The crate whose `JsonSchema` types in events implement, for impls by hand.
 pub use schemars;
-pub use shared_macros::{Entity, EntityEnum, EntityValue, Event, Validate, subscribe};
+pub use shared_macros::{Entity, EntityEnum, EntityValue, Event, Projection, Validate, subscribe};
 /// The `tracing` macros, so that a service needs no dependency of its own for them.
 pub use tracing;
 

@@ -2,13 +2,13 @@
 
 pub use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 pub use serde::{Deserialize, Serialize};
-pub use shared_macros::{Entity, EntityEnum, EntityValue, Event, Validate, subscribe};
+pub use shared_macros::{Entity, EntityEnum, EntityValue, Event, Projection, Validate, subscribe};
 pub use uuid::Uuid;
 
 pub use crate::bus::{Bus, Receipt};
 pub use crate::context::Context;
 pub use crate::db::{Db, Tx};
-pub use crate::entity::{Entity, Repo};
+pub use crate::entity::{Entity, Page, PageOf, Repo};
 pub use crate::error::{Error, Result};
 pub use crate::event::subject::Token;
 pub use crate::event::{Event, EventSet, Metadata};

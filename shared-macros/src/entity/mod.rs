@@ -1,4 +1,4 @@
-//! `#[derive(Entity)]`, `#[derive(EntityEnum)]` and `#[derive(EntityValue)]`: input (attributes as written) -> check
+//! `#[derive(Entity)]`, `#[derive(EntityEnum)]`, `#[derive(EntityValue)]` and `#[derive(Projection)]`: input (attributes as written) -> check
 //! (one checked model) -> expand, and a fallback.
 
 mod check;
@@ -10,6 +10,7 @@ mod input;
 mod key;
 mod name;
 mod newtype;
+mod projection;
 mod sql;
 mod surface;
 
@@ -17,6 +18,7 @@ use proc_macro2::TokenStream;
 
 pub(crate) use self::enumeration::expand_entity_enum;
 pub(crate) use self::newtype::expand_entity_value;
+pub(crate) use self::projection::expand_projection;
 use crate::diagnostics::Errors;
 
 pub(crate) fn expand_entity(input: TokenStream) -> TokenStream {

@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote_spanned};
 use syn::{Ident, Path};
 
-use super::check::{Column, Model, Role, place};
+use super::check::{Column, Model, Reference, Role, place};
 use super::key;
 use crate::attribute::plain_name;
 use crate::spans::generated;
@@ -179,9 +179,14 @@ fn unique(model: &Model, name: &str, fields: &[&str], filter: &TokenStream) -> T
 fn columns(model: &Model) -> TokenStream {
     let entity = &model.ident;
     let constants = model.columns.iter().map(|column| {
-        let Column { ty, vis, name, .. } = column;
+        let Column { ident, ty, vis, name, reference, .. } = column;
         let (constant, doc) = (constant(column), docs(column));
-        generated!(#doc #vis const #constant: __Column<Self, #ty> = __Column::new(#name);)
+        match reference {
+            None => generated!(#doc #vis const #constant: __Column<Self, #ty> = __Column::new(#name);),
+            Some(Reference { entity, .. }) => generated! {
+                #doc #vis const #constant: __Column<Self, #ty, #entity> = __Column::reference(#name, |__row| &__row.#ident);
+            },
+        }
     });
     let finders = model.uniques.iter().map(|key| {
         let columns: Vec<&Column> = key.columns.iter().map(|position| &model.columns[*position]).collect();

@@ -5,10 +5,12 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::{Db, Inner, Location, Pool};
 use crate::config::{Config, Profile, redact};
+use crate::entity::CursorKey;
 use crate::error::{ConfigError, Error, Result};
 use crate::event::Shapes;
 
@@ -37,6 +39,7 @@ pub struct DbOptions {
     max_payload: usize,
     source: String,
     shapes: Shapes,
+    cursor_key: Option<CursorKey>,
 }
 
 /// A URL that may hold a password: not printed.
@@ -100,6 +103,7 @@ impl DbOptions {
             max_payload: config.max_payload,
             source: config.service.clone(),
             shapes: config.event_shapes.clone(),
+            cursor_key: config.cursor_key.clone(),
         }
     }
 
@@ -195,6 +199,7 @@ impl DbOptions {
             limit,
             slow: self.slow_statement,
             pgbouncer: self.pgbouncer,
+            cursor_key: self.cursor_key.map_or_else(OnceLock::new, OnceLock::from),
         };
         Db::new(inner, &self.source, self.shapes)
     }

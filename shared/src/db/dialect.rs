@@ -9,6 +9,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 #[cfg(feature = "sqlite")]
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
+use super::identity::{Identify, Identity};
 use crate::error::{DecodeCode, DecodeError, Error, Result};
 
 /// A database engine.
@@ -179,6 +180,8 @@ pub(crate) use sqlite_bounds::{SqliteBind, SqliteRead};
 pub struct Args {
     pub(crate) inner: ArgsInner,
     pub(crate) failed: Option<Error>,
+    /// Where values go when they are no arguments, but the identity of a query.
+    identity: Option<Identity>,
 }
 
 pub(crate) enum ArgsInner {
@@ -206,12 +209,27 @@ impl Args {
             #[allow(unreachable_patterns)] // reachable when an engine is not compiled in
             _ => unreachable!("a `Db` of an engine that is not compiled in cannot be made"),
         };
-        Self { inner, failed: None }
+        Self { inner, failed: None, identity: None }
+    }
+
+    /// Takes values down as bytes that are the same for the same values, instead of binding them. The dialect is
+    /// SQLite's, whatever engines there are.
+    pub(crate) fn identity() -> Self {
+        let engine = if cfg!(feature = "sqlite") { Engine::Sqlite } else { Engine::Postgres };
+        Self { identity: Some(Identity::default()), ..Self::new(engine) }
+    }
+
+    /// The bytes, if they were taken down.
+    pub(crate) fn into_identity(self) -> Vec<u8> {
+        self.identity.unwrap_or_default().into_bytes()
     }
 
     /// The engine these arguments are for.
     #[must_use]
     pub fn engine(&self) -> Engine {
+        if self.identity.is_some() {
+            return Engine::Sqlite;
+        }
         match &self.inner {
             #[cfg(feature = "postgres")]
             ArgsInner::Postgres(_) => Engine::Postgres,
@@ -238,7 +256,10 @@ impl Args {
     }
 
     /// Adds a value that both engines bind alike.
-    pub(crate) fn add<'q, T: Bind<'q>>(&mut self, value: T) {
+    pub(crate) fn add<'q, T: Bind<'q> + Identify>(&mut self, value: T) {
+        if let Some(identity) = &mut self.identity {
+            return identity.add(&value);
+        }
         let result = match &mut self.inner {
             #[cfg(feature = "postgres")]
             ArgsInner::Postgres(args) => args.add(value),
@@ -249,11 +270,14 @@ impl Args {
     }
 
     /// Adds a value that the engines bind differently.
-    pub(crate) fn add_split<'q, P: PgBind<'q>, S: SqliteBind<'q>>(
+    pub(crate) fn add_split<'q, P: PgBind<'q>, S: SqliteBind<'q> + Identify>(
         &mut self,
         postgres: impl FnOnce() -> P,
         sqlite: impl FnOnce() -> S,
     ) {
+        if let Some(identity) = &mut self.identity {
+            return identity.add(&sqlite());
+        }
         let result = match &mut self.inner {
             #[cfg(feature = "postgres")]
             ArgsInner::Postgres(args) => args.add(postgres()),

@@ -203,11 +203,11 @@ impl Executor {
     pub(crate) fn stream(
         &self,
         sql: impl Into<SqlText>,
-        args: Args,
+        mut args: Args,
         names: Option<&'static Names>,
     ) -> BoxStream<'static, Result<Row>> {
         let (sql, engine) = (sql.into(), self.engine());
-        if let Some(error) = args.failed {
+        if let Some(error) = args.failed.take() {
             return futures_util::stream::once(async { Err(error) }).boxed();
         }
         match self.clone() {
@@ -253,7 +253,6 @@ impl Executor {
                 }
             }),
             tx @ Self::Tx(_) => {
-                let args = Args { inner: args.inner, failed: None };
                 futures_util::stream::once(async move { tx.fetch_all(Access::Read, sql, args, names).await })
                     .map_ok(|rows| futures_util::stream::iter(rows.into_iter().map(Ok)))
                     .try_flatten()

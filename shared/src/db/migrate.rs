@@ -7,8 +7,9 @@ use crate::entity::EntityDef;
 use crate::error::Result;
 
 /// The library's own tables, in the order in which they came. A step, once released, never changes.
-const STEPS: &[Sql] = &[Sql {
-    postgres: "
+const STEPS: &[Sql] = &[
+    Sql {
+        postgres: "
 CREATE TABLE shared_outbox (
     seq bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT shared_outbox_pkey PRIMARY KEY,
     event_id uuid NOT NULL CONSTRAINT shared_outbox_event_id_key UNIQUE,
@@ -49,8 +50,8 @@ CREATE TABLE shared_dead_letters (
 );
 CREATE INDEX shared_dead_letters_waiting_idx ON shared_dead_letters (parked_at) WHERE replayed_at IS NULL;
 ",
-    // AUTOINCREMENT: a position is never given twice, even after the newest rows were deleted
-    sqlite: "
+        // AUTOINCREMENT: a position is never given twice, even after the newest rows were deleted
+        sqlite: "
 CREATE TABLE shared_outbox (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     event_id BLOB NOT NULL UNIQUE,
@@ -91,10 +92,29 @@ CREATE TABLE shared_dead_letters (
 ) STRICT;
 CREATE INDEX shared_dead_letters_waiting_idx ON shared_dead_letters (parked_at) WHERE replayed_at IS NULL;
 ",
-}];
+    },
+    // 244 and 256 random bits, of generators that are made for keys
+    Sql {
+        postgres: "
+CREATE TABLE shared_keys (
+    name text CONSTRAINT shared_keys_pkey PRIMARY KEY,
+    key bytea NOT NULL
+);
+INSERT INTO shared_keys (name, key)
+VALUES ('cursor', decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'));
+",
+        sqlite: "
+CREATE TABLE shared_keys (
+    name TEXT NOT NULL PRIMARY KEY,
+    key BLOB NOT NULL
+) STRICT;
+INSERT INTO shared_keys (name, key) VALUES ('cursor', randomblob(32));
+",
+    },
+];
 
 /// The version of the library's own tables that this program works with.
-pub(super) const LAYOUT: u32 = 1;
+pub(super) const LAYOUT: u32 = STEPS.len() as u32;
 
 /// Serializes all processes that create tables in one database.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7809917286538507)";

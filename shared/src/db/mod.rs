@@ -6,15 +6,18 @@ pub(crate) mod dialect;
 pub(crate) mod executor;
 pub(crate) mod failure;
 mod health;
+mod identity;
 pub mod inbox;
+mod key;
 mod lease;
 pub mod migrate;
 pub mod outbox;
+pub(crate) mod raw;
 mod tx;
 mod tx_options;
 mod watch;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -32,6 +35,7 @@ pub use self::tx::Tx;
 pub use self::tx_options::{Isolation, TxOptions};
 use crate::config::Config;
 use crate::context::Context;
+use crate::entity::CursorKey;
 use crate::error::{Error, Result};
 use crate::event::{Draft, Outgoing, Shape, Shapes};
 
@@ -63,6 +67,7 @@ struct Inner {
     /// From how long on a statement counts as slow.
     slow: Duration,
     pgbouncer: bool,
+    cursor_key: OnceLock<CursorKey>,
 }
 
 enum Pool {
@@ -209,6 +214,11 @@ impl Db {
             Access::Write if self.read_only => Err(Error::Usage(failure::READ_ONLY.into())),
             _ => Ok(()),
         }
+    }
+
+    /// The key of page cursors, once it is known.
+    fn known_cursor_key(&self) -> &OnceLock<CursorKey> {
+        &self.inner.cursor_key
     }
 
     pub(crate) fn max_payload(&self) -> usize {

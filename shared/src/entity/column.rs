@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use super::def::ColumnType;
 use super::filter::{Comparison, Filter, Node};
 use super::into_value::IntoValue;
 use super::value::{Comparable, EntityValue};
@@ -11,20 +12,23 @@ use super::value::{Comparable, EntityValue};
 /// A column of an entity, and the type of its values. The derive makes a constant of each.
 ///
 /// Comparisons follow Rust's logic, not SQL's: `ne` is exactly what `eq` is not, also where the column is NULL.
-pub struct Column<E, T> {
+///
+/// A column that refers to another entity names it as `R`; see [`Repo::load_many`](super::Repo::load_many).
+pub struct Column<E, T, R = ()> {
     pub(super) name: &'static str,
-    of: PhantomData<fn() -> (E, T)>,
+    pub(super) get: Option<fn(&E) -> &T>,
+    of: PhantomData<fn() -> R>,
 }
 
-impl<E, T> Clone for Column<E, T> {
+impl<E, T, R> Clone for Column<E, T, R> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<E, T> Copy for Column<E, T> {}
+impl<E, T, R> Copy for Column<E, T, R> {}
 
-impl<E, T> fmt::Debug for Column<E, T> {
+impl<E, T, R> fmt::Debug for Column<E, T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Column({})", self.name)
     }
@@ -35,7 +39,16 @@ impl<E, T> Column<E, T> {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, of: PhantomData }
+        Self { name, get: None, of: PhantomData }
+    }
+}
+
+impl<E, T, R> Column<E, T, R> {
+    /// For generated code: a column that holds the id of an `R`.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn reference(name: &'static str, get: fn(&E) -> &T) -> Self {
+        Self { name, get: Some(get), of: PhantomData }
     }
 
     /// The column's name in the table.
@@ -46,7 +59,7 @@ impl<E, T> Column<E, T> {
 }
 
 // the bounds are on the methods: there, and only there, the compiler prints their own messages
-impl<E, T> Column<E, T> {
+impl<E, T, R> Column<E, T, R> {
     fn compare(self, comparison: Comparison, value: impl IntoValue<T>) -> Filter<E>
     where
         T: Comparable,
@@ -167,11 +180,11 @@ impl<E, T> Column<E, T> {
     where
         T: EntityValue,
     {
-        Order { by: OrderBy { column: self.name, descending, nullable: T::NULLABLE }, of: PhantomData }
+        Order { by: OrderBy { column: self.name, ty: T::TYPE, descending, nullable: T::NULLABLE }, of: PhantomData }
     }
 }
 
-impl<E, T: EntityValue> Column<E, Option<T>> {
+impl<E, T: EntityValue, R> Column<E, Option<T>, R> {
     /// Rows without a value.
     pub fn is_null(self) -> Filter<E> {
         Filter::new(Node::Null { column: self.name, negated: false })
@@ -192,6 +205,7 @@ pub struct Order<E> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OrderBy {
     pub(super) column: &'static str,
+    pub(super) ty: ColumnType,
     pub(super) descending: bool,
     pub(super) nullable: bool,
 }

@@ -65,6 +65,7 @@
 
 mod column;
 mod containment;
+mod cursor;
 mod ddl;
 mod def;
 mod emit;
@@ -75,10 +76,17 @@ mod instant;
 mod into_value;
 mod json;
 mod key;
+mod keyset;
 mod literal;
+mod load;
+mod lock;
 mod newtype;
+mod output;
+mod page;
+mod paging;
 mod patch;
 mod pattern;
+mod projection;
 mod query;
 mod repo;
 pub(crate) mod role;
@@ -94,6 +102,7 @@ mod write;
 use std::hash::Hash;
 
 pub use self::column::{Column, Order};
+pub use self::cursor::{Cursor, CursorKey};
 pub(crate) use self::ddl::{in_order_of_references, is_check_of, primary_key};
 pub use self::def::{
     ColumnDef, ColumnType, Condition, EntityDef, Is, KeyDef, OnDelete, ReferenceDef, Roles, Shape, Statements,
@@ -106,8 +115,12 @@ pub use self::into_value::IntoValue;
 pub use self::json::Json;
 pub use self::key::UniqueKey;
 pub use self::literal::{Constant, Literal};
+pub use self::load::RefersTo;
+pub use self::lock::LockedQuery;
 pub use self::newtype::Newtype;
+pub use self::page::{MAX_PAGE, Page, PageOf};
 pub use self::patch::{Assignments, EntityPatch};
+pub use self::projection::Projection;
 pub use self::query::{DEFAULT_LIMIT, Query};
 pub use self::repo::Repo;
 pub use self::search::IgnoreAsciiCase;
@@ -180,14 +193,15 @@ pub trait NewEntity: Validate + Send + Sync + 'static {
 
 /// Reads a row; an error names entity and field.
 fn read<E: Entity>(row: &Row) -> Result<E> {
-    E::from_row(row).map_err(|error| named(error, E::DEF))
+    E::from_row(row).map_err(|error| named(error, E::DEF, |index| E::DEF.columns.get(index).map(|def| def.name)))
 }
 
-fn named(error: Error, def: &'static EntityDef) -> Error {
+/// The error in terms of the entity: `column` knows the columns of the row.
+fn named(error: Error, def: &'static EntityDef, column: impl FnOnce(usize) -> Option<&'static str>) -> Error {
     match error {
         Error::Decode(DecodeError { path, code, .. }) => {
             let index = path.strip_prefix('/').and_then(|index| index.parse::<usize>().ok());
-            let field = index.and_then(|index| def.columns.get(index)).map(|column| column.field);
+            let field = index.and_then(column).and_then(|column| def.column(column)).map(|column| column.field);
             Error::Decode(DecodeError {
                 what: def.name.into(),
                 path: field.map_or(path, |field| format!("/{field}")),
@@ -199,8 +213,8 @@ fn named(error: Error, def: &'static EntityDef) -> Error {
 }
 
 /// A count is never negative, whatever type the engine gives it.
-fn read_count(row: Option<&Row>) -> Result<u64> {
-    let count: i64 = row.map_or(Ok(0), |row| row.required(0))?;
+fn read_count(row: Option<&Row>, index: usize) -> Result<u64> {
+    let count: i64 = row.map_or(Ok(0), |row| row.required(index))?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
 

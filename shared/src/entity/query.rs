@@ -7,11 +7,16 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
 use super::Entity;
-use super::column::{Order, OrderBy};
+use super::column::{Column, Order, OrderBy};
 use super::filter::Filter;
-use super::select::Rows;
-use crate::db::Executor;
+use super::keyset::complete;
+use super::lock::{Lock, LockedQuery};
+use super::output::{Output, Selected};
+use super::projection::Projection;
+use super::select::{Reading, Rows};
+use super::value::EntityValue;
 use crate::db::executor::Access;
+use crate::db::{Args, Executor, SqlText};
 use crate::error::{Error, Result};
 
 /// How many rows [`Query::all`] returns at most when the query does not say.
@@ -28,35 +33,41 @@ pub const DEFAULT_LIMIT: usize = 1_000;
 ///     db.repo::<Patient>().query().filter(Patient::AGE.ge(65)).order_by(Patient::AGE.desc()).limit(20).all().await
 /// }
 /// ```
-#[must_use = "a query does nothing until it is run: `all`, `first`, `count`, `exists` or `stream`"]
-pub struct Query<E> {
-    executor: Executor,
-    rows: Rows,
-    order: Vec<OrderBy>,
-    limit: Limit,
+///
+/// It reads an `O` of each row: the entity, unless [`select`](Self::select) or [`values`](Self::values) says otherwise.
+#[must_use = "a query does nothing until it is run: `all`, `first`, `page`, `count`, `exists` or `stream`"]
+pub struct Query<E, O = E> {
+    pub(super) executor: Executor,
+    pub(super) rows: Rows,
+    pub(super) order: Vec<OrderBy>,
+    pub(super) limit: Limit,
+    pub(super) output: Output<O>,
+    lock: Option<Lock>,
     of: PhantomData<fn() -> E>,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Limit {
+pub(super) enum Limit {
     Default,
     Rows(usize),
     None,
 }
 
-impl<E> Clone for Query<E> {
+impl<E, O> Clone for Query<E, O> {
     fn clone(&self) -> Self {
         Self {
             executor: self.executor.clone(),
             rows: self.rows.clone(),
             order: self.order.clone(),
             limit: self.limit,
+            output: self.output,
+            lock: self.lock,
             of: PhantomData,
         }
     }
 }
 
-impl<E> fmt::Debug for Query<E> {
+impl<E, O> fmt::Debug for Query<E, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Query")
             .field("of", &self.rows.of.name)
@@ -69,10 +80,91 @@ impl<E> fmt::Debug for Query<E> {
 
 impl<E: Entity> Query<E> {
     pub(super) fn new(executor: Executor, with_deleted: bool) -> Self {
-        let rows = Rows::all(E::DEF, with_deleted);
-        Self { executor, rows, order: Vec::new(), limit: Limit::Default, of: PhantomData }
+        Self {
+            executor,
+            rows: Rows::all(E::DEF, with_deleted),
+            order: Vec::new(),
+            limit: Limit::Default,
+            output: Output::entity(),
+            lock: None,
+            of: PhantomData,
+        }
     }
 
+    /// Reads some of the columns only, into a struct with `#[derive(Projection)]`.
+    ///
+    /// ```
+    /// # use shared::prelude::*;
+    /// # #[derive(Debug, Entity)]
+    /// # #[entity(table = "appointments")]
+    /// # struct Appointment { #[entity(id)] id: Uuid, starts_at: DateTime<Utc>, notes: String }
+    /// #[derive(Debug, Projection)]
+    /// #[projection(of = Appointment)]
+    /// struct Slot {
+    ///     id: Uuid,
+    ///     starts_at: DateTime<Utc>,
+    /// }
+    ///
+    /// async fn slots(db: &Db) -> Result<Vec<Slot>> {
+    ///     let query = db.repo::<Appointment>().query().order_by(Appointment::STARTS_AT.asc());
+    ///     query.select::<Slot>().limit(100).all().await
+    /// }
+    /// ```
+    pub fn select<P: Projection<E>>(self) -> Query<E, P> {
+        self.reading(Output::projection())
+    }
+
+    /// Reads one column only.
+    ///
+    /// ```
+    /// # use shared::prelude::*;
+    /// # #[derive(Debug, Entity)]
+    /// # #[entity(table = "appointments")]
+    /// # struct Appointment { #[entity(id)] id: Uuid, starts_at: DateTime<Utc> }
+    /// async fn times(db: &Db) -> Result<Vec<DateTime<Utc>>> {
+    ///     db.repo::<Appointment>().query().values(Appointment::STARTS_AT).all().await
+    /// }
+    /// ```
+    pub fn values<T: EntityValue, R>(self, column: Column<E, T, R>) -> Query<E, T> {
+        self.reading(Output::value(column))
+    }
+
+    fn reading<O>(self, output: Output<O>) -> Query<E, O> {
+        let Self { executor, rows, order, limit, lock, .. } = self;
+        Query { executor, rows, order, limit, output, lock, of: PhantomData }
+    }
+
+    /// Locks the rows that are read until the end of the transaction: nobody else can change, delete or lock them.
+    /// Whoever tries waits, as this does for rows that others have locked; see [`LockedQuery::skip_locked`] and
+    /// [`LockedQuery::no_wait`].
+    ///
+    /// On SQLite, where one transaction writes at a time, the transaction itself is the lock.
+    ///
+    /// ```
+    /// # use shared::prelude::*;
+    /// # #[derive(Debug, Entity)]
+    /// # #[entity(table = "tasks")]
+    /// # struct Task { #[entity(id)] id: Uuid, done: bool }
+    /// async fn work(tx: &mut Tx) -> Result<()> {
+    ///     let tasks = tx.repo::<Task>();
+    ///     let waiting = tasks.query().filter(Task::DONE.eq(false)).limit(10).lock_for_update().skip_locked().all().await?;
+    ///     for task in waiting {
+    ///         // …
+    ///         tasks.update(&task, TaskPatch::new().done(true)).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn lock_for_update(self) -> LockedQuery<E> {
+        LockedQuery::new(self)
+    }
+
+    pub(super) fn locked(self, lock: Lock) -> Self {
+        Self { lock: Some(lock), ..self }
+    }
+}
+
+impl<E: Entity, O: Send + 'static> Query<E, O> {
     /// Only rows for which this holds, too.
     pub fn filter(mut self, filter: Filter<E>) -> Self {
         self.rows.and(filter.node);
@@ -130,15 +222,15 @@ impl<E: Entity> Query<E> {
     /// # Errors
     /// [`Error::Usage`] when there are more than [`DEFAULT_LIMIT`] rows and neither [`limit`](Self::limit) nor
     /// [`unlimited`](Self::unlimited) says what to do; those of the database.
-    pub async fn all(self) -> Result<Vec<E>> {
+    pub async fn all(self) -> Result<Vec<O>> {
         let limit = match self.limit {
             // one more, to see whether there are more
             Limit::Default => Some(DEFAULT_LIMIT + 1),
             Limit::Rows(rows) => Some(rows),
             Limit::None => None,
         };
-        let (sql, args) = self.select(limit);
-        let rows = self.executor.fetch_all(Access::Read, sql, args, Some(&E::DEF.names)).await?;
+        let (sql, args) = self.select_rows(limit);
+        let rows = self.executor.fetch_all(self.access(), sql, args, Some(&E::DEF.names)).await?;
         if matches!(self.limit, Limit::Default) && rows.len() > DEFAULT_LIMIT {
             return Err(Error::Usage(
                 format!(
@@ -148,17 +240,17 @@ impl<E: Entity> Query<E> {
                 .into(),
             ));
         }
-        rows.iter().map(super::read).collect()
+        rows.iter().map(|row| self.output.read(row)).collect()
     }
 
     /// The first row, if there is one.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn first(self) -> Result<Option<E>> {
-        let (sql, args) = self.select(Some(1));
-        let row = self.executor.fetch_optional(Access::Read, sql, args, Some(&E::DEF.names)).await?;
-        row.as_ref().map(super::read).transpose()
+    pub async fn first(self) -> Result<Option<O>> {
+        let (sql, args) = self.select_rows(Some(1));
+        let row = self.executor.fetch_optional(self.access(), sql, args, Some(&E::DEF.names)).await?;
+        row.as_ref().map(|row| self.output.read(row)).transpose()
     }
 
     /// How many rows there are, whatever the limit.
@@ -168,7 +260,7 @@ impl<E: Entity> Query<E> {
     pub async fn count(self) -> Result<u64> {
         let (sql, args) = self.rows.count(self.executor.engine());
         let row = self.executor.fetch_optional(Access::Read, sql, args, Some(&E::DEF.names)).await?;
-        super::read_count(row.as_ref())
+        super::read_count(row.as_ref(), 0)
     }
 
     /// Whether there is such a row.
@@ -185,17 +277,30 @@ impl<E: Entity> Query<E> {
     /// a transaction they are read at once, since its connection must be free for other statements meanwhile.
     ///
     /// The stream holds a connection until it ends or is dropped.
-    pub fn stream(self) -> BoxStream<'static, Result<E>> {
+    pub fn stream(self) -> BoxStream<'static, Result<O>> {
         let limit = match self.limit {
             Limit::Rows(rows) => Some(rows),
             Limit::Default | Limit::None => None,
         };
-        let (sql, args) = self.select(limit);
-        self.executor.stream(sql, args, Some(&E::DEF.names)).map(|row| super::read(&row?)).boxed()
+        let (sql, args) = self.select_rows(limit);
+        let output = self.output;
+        self.executor.stream(sql, args, Some(&E::DEF.names)).map(move |row| output.read(&row?)).boxed()
     }
 
-    fn select(&self, limit: Option<usize>) -> (crate::db::SqlText, crate::db::Args) {
-        let limit = limit.map(|rows| i64::try_from(rows).unwrap_or(i64::MAX));
-        self.rows.select(self.executor.engine(), &self.order, limit)
+    /// What a lock is taken for is a write.
+    fn access(&self) -> Access {
+        if self.lock.is_some() { Access::Write } else { Access::Read }
+    }
+
+    fn select_rows(&self, limit: Option<usize>) -> (SqlText, Args) {
+        let order = if self.order.is_empty() { Vec::new() } else { complete(E::DEF, &self.order) };
+        let reading = Reading {
+            columns: Selected::new(E::DEF, self.output.columns),
+            order: &order,
+            after: None,
+            limit: limit.map(|rows| i64::try_from(rows).unwrap_or(i64::MAX)),
+            lock: self.lock,
+        };
+        self.rows.read(self.executor.engine(), &reading)
     }
 }

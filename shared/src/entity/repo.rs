@@ -109,7 +109,7 @@ impl<E: Entity> Repo<E> {
     pub async fn get_many(&self, ids: &[E::Id]) -> Result<Vec<E>> {
         let mut found: HashMap<E::Id, E> = HashMap::with_capacity(ids.len());
         for chunk in ids.chunks(SQLITE_MAX_LIST) {
-            let (sql, args) = self.rows_with(chunk).select(self.executor.engine(), &[], None);
+            let (sql, args) = self.rows_with(chunk).select(self.executor.engine());
             for row in self.executor.fetch_all(Access::Read, sql, args, Some(&E::DEF.names)).await? {
                 let entity: E = read(&row)?;
                 found.insert(entity.id().clone(), entity);
@@ -142,7 +142,7 @@ impl<E: Entity> Repo<E> {
         }
         let sql = E::DEF.sql.count;
         let row = self.executor.fetch_optional(Access::Read, sql, self.args(), Some(&E::DEF.names)).await?;
-        read_count(row.as_ref())
+        read_count(row.as_ref(), 0)
     }
 
     /// A query: filter, sort, limit, then `all`, `first`, `count`, `exists` or `stream`.

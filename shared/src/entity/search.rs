@@ -12,7 +12,7 @@ use super::pattern::Pattern;
 use super::value::{Document, EntityValue, Searchable};
 
 /// Upper and lower case differ, on both engines; see [`ignore_ascii_case`](Column::ignore_ascii_case).
-impl<E, T> Column<E, T> {
+impl<E, T, R> Column<E, T, R> {
     /// Rows whose text matches a pattern: `%` stands for any text, `_` for one character, and a backslash takes
     /// away the meaning of what follows it.
     pub fn like(self, pattern: &str) -> Filter<E>
@@ -61,7 +61,7 @@ impl<E, T> Column<E, T> {
     where
         T: Searchable,
     {
-        IgnoreAsciiCase(self)
+        IgnoreAsciiCase(Column::new(self.name))
     }
 
     fn matches(self, pattern: Pattern) -> Filter<E>

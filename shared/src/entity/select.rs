@@ -5,9 +5,13 @@ use chrono::{DateTime, Utc};
 use super::column::OrderBy;
 use super::def::EntityDef;
 use super::filter::Node;
+use super::keyset::{Position, complete};
+use super::lock::Lock;
+use super::output::{Columns, Selected};
 use super::role::bind_actor;
 use super::statement::Statement;
 use crate::db::{Args, Engine, SqlText};
+use crate::error::Result;
 
 /// Which rows of which table.
 #[derive(Debug, Clone)]
@@ -29,18 +33,62 @@ impl Rows {
         });
     }
 
+    /// All columns of all rows, in any order.
+    pub(super) fn select(&self, engine: Engine) -> (SqlText, Args) {
+        self.read(engine, &Reading::new(self.of))
+    }
+
     /// `SELECT … FROM … WHERE … ORDER BY … LIMIT …`
-    pub(super) fn select(&self, engine: Engine, order: &[OrderBy], limit: Option<i64>) -> (SqlText, Args) {
+    pub(super) fn read(&self, engine: Engine, reading: &Reading<'_>) -> (SqlText, Args) {
+        let mut statement = Statement::new(engine);
+        self.reading(reading, &mut statement);
+        statement.finish()
+    }
+
+    /// The same, with the number of rows that the filter finds as a last column. There is a row also where nothing
+    /// is read: then all other columns are NULL.
+    pub(super) fn read_with_total(&self, engine: Engine, reading: &Reading<'_>) -> (SqlText, Args) {
         let mut statement = Statement::new(engine);
         statement.push("SELECT ");
-        statement.push(self.of.sql.columns);
+        reading.columns.render(&mut statement);
+        // no column has a space in its name
+        statement.push(", \"the total\" FROM (SELECT count(*) AS \"the total\"");
         self.from(&mut statement);
-        self.order(order, &mut statement);
-        if let Some(limit) = limit {
+        statement.push(") AS \"counted\" LEFT JOIN (");
+        self.reading(reading, &mut statement);
+        statement.push(") AS \"page\" ON 1 = 1");
+        order(reading.order, &mut statement);
+        statement.finish()
+    }
+
+    fn reading(&self, reading: &Reading<'_>, statement: &mut Statement) {
+        statement.push("SELECT ");
+        reading.columns.render(statement);
+        statement.push(" FROM ");
+        statement.name(self.of.table);
+        let word = self.conditions(statement);
+        if let Some(position) = reading.after {
+            statement.push(word);
+            position.after(reading.order, statement);
+        }
+        order(reading.order, statement);
+        if let Some(limit) = reading.limit {
             statement.push(" LIMIT ");
             statement.value(&limit);
         }
-        statement.finish()
+        // SQLite has one writer at a time, and a transaction is it
+        if let Some(lock) = reading.lock.filter(|_| statement.engine() == Engine::Postgres) {
+            statement.push(lock.sql());
+        }
+    }
+
+    /// What makes this the same query: its table, its order and its filter with all values.
+    pub(super) fn identity(&self, engine: Engine, order: &[OrderBy]) -> Result<Vec<u8>> {
+        let mut statement = Statement::identity();
+        statement.push(engine.as_str());
+        self.from(&mut statement);
+        self::order(order, &mut statement);
+        statement.into_identity()
     }
 
     pub(super) fn count(&self, engine: Engine) -> (SqlText, Args) {
@@ -66,6 +114,11 @@ impl Rows {
 
     /// `WHERE …`, if there is a condition.
     pub(super) fn condition(&self, statement: &mut Statement) {
+        self.conditions(statement);
+    }
+
+    /// The same; returns the word that another condition would begin with.
+    fn conditions(&self, statement: &mut Statement) -> &'static str {
         let mut word = " WHERE ";
         if let Some(filter) = &self.filter {
             statement.push(word);
@@ -76,27 +129,9 @@ impl Rows {
             statement.push(word);
             statement.name(column);
             statement.push(" IS NULL");
+            word = " AND ";
         }
-    }
-
-    fn order(&self, order: &[OrderBy], statement: &mut Statement) {
-        if order.is_empty() {
-            return;
-        }
-        let id = OrderBy { column: self.of.roles.id, descending: false, nullable: false };
-        // by the id at the end: rows that are equal in everything else come in the same order every time
-        let by_id = (!order.iter().any(|by| by.column == id.column)).then_some(&id);
-        for (i, by) in order.iter().chain(by_id).enumerate() {
-            statement.push(if i == 0 { " ORDER BY " } else { ", " });
-            statement.name(by.column);
-            if by.descending {
-                statement.push(" DESC");
-            }
-            // Postgres' own order of NULL, which its indexes have; SQLite has the opposite one
-            if by.nullable && statement.engine() == Engine::Sqlite {
-                statement.push(if by.descending { " NULLS FIRST" } else { " NULLS LAST" });
-            }
-        }
+        word
     }
 
     /// Deletes the rows, or marks them as deleted.
@@ -137,15 +172,40 @@ impl Rows {
     /// The rows, locked until the transaction ends: in the order of their ids, so that two writers of the same rows
     /// wait for each other and do not deadlock. A transaction on SQLite has the whole database to itself.
     pub(super) fn select_to_change(&self, engine: Engine) -> (SqlText, Args) {
-        let mut statement = Statement::new(engine);
-        statement.push("SELECT ");
-        statement.push(self.of.sql.columns);
-        self.from(&mut statement);
-        self.order(&[OrderBy { column: self.of.roles.id, descending: false, nullable: false }], &mut statement);
-        if engine == Engine::Postgres {
-            statement.push(" FOR UPDATE");
+        let order = complete(self.of, &[]);
+        self.read(engine, &Reading { order: &order, lock: Some(Lock::Wait), ..Reading::new(self.of) })
+    }
+}
+
+/// How rows are read.
+#[derive(Debug)]
+pub(super) struct Reading<'a> {
+    pub(super) columns: Selected,
+    /// Complete, or empty.
+    pub(super) order: &'a [OrderBy],
+    /// Only rows after this position in the order.
+    pub(super) after: Option<&'a Position>,
+    pub(super) limit: Option<i64>,
+    pub(super) lock: Option<Lock>,
+}
+
+impl Reading<'_> {
+    fn new(of: &'static EntityDef) -> Self {
+        Self { columns: Selected::new(of, Columns::All), order: &[], after: None, limit: None, lock: None }
+    }
+}
+
+fn order(order: &[OrderBy], statement: &mut Statement) {
+    for (i, by) in order.iter().enumerate() {
+        statement.push(if i == 0 { " ORDER BY " } else { ", " });
+        statement.name(by.column);
+        if by.descending {
+            statement.push(" DESC");
         }
-        statement.finish()
+        // Postgres' own order of NULL, which its indexes have; SQLite has the opposite one
+        if by.nullable && statement.engine() == Engine::Sqlite {
+            statement.push(if by.descending { " NULLS FIRST" } else { " NULLS LAST" });
+        }
     }
 }
 

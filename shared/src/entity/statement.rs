@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::value::EntityValue;
 use crate::db::{Args, Engine, SqlText};
+use crate::error::Result;
 
 /// A statement under construction: its text and the arguments so far, in step.
 pub(crate) struct Statement {
@@ -14,6 +15,26 @@ pub(crate) struct Statement {
 impl Statement {
     pub(super) fn new(engine: Engine) -> Self {
         Self { sql: String::with_capacity(256), args: Args::new(engine) }
+    }
+
+    /// A statement that is never run: it stands for the identity of a query.
+    pub(super) fn identity() -> Self {
+        Self { sql: String::with_capacity(256), args: Args::identity() }
+    }
+
+    /// Text and values as bytes: the same if, and only if, both are the same.
+    ///
+    /// # Errors
+    /// A value cannot be encoded.
+    pub(super) fn into_identity(self) -> Result<Vec<u8>> {
+        if let Some(error) = self.args.failed {
+            return Err(error);
+        }
+        let values = self.args.into_identity();
+        let mut bytes = (self.sql.len() as u64).to_le_bytes().to_vec();
+        bytes.extend_from_slice(self.sql.as_bytes());
+        bytes.extend(values);
+        Ok(bytes)
     }
 
     pub(super) fn engine(&self) -> Engine {

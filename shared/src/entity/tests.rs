@@ -3,8 +3,11 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::column::OrderBy;
 use super::insert;
-use super::select::Rows;
+use super::keyset::complete;
+use super::output::{Columns, Selected};
+use super::select::{Reading, Rows};
 use super::*;
 use crate::db::{Engine, SqlText};
 use crate::error::DecodeCode;
@@ -71,6 +74,10 @@ struct Hen {
 #[cfg(feature = "postgres")]
 const COLUMNS: &str =
     r#""id", "ward", "doctor_id", "starts_at", "status", "urgent", "remarks", "version", "changed_at", "deleted_at""#;
+
+fn reading<'a>(of: &'static EntityDef, order: &'a [OrderBy], limit: Option<i64>) -> Reading<'a> {
+    Reading { columns: Selected::new(of, Columns::All), order, after: None, limit, lock: None }
+}
 
 fn plain(sql: SqlText) -> String {
     sql.into_sql().as_str().to_owned()
@@ -141,9 +148,9 @@ fn a_query_is_complete_in_postgres() {
     let mut rows = Rows::all(Visit::DEF, false);
     rows.and(Visit::NOTES.is_null().node);
     rows.and((Visit::URGENT.eq(true) | Visit::STATUS.eq(Status::Booked)).node);
-    let order = [Visit::NOTES.desc().by, Visit::STARTS_AT.asc().by];
+    let order = complete(Visit::DEF, &[Visit::NOTES.desc().by, Visit::STARTS_AT.asc().by]);
     assert_eq!(
-        text(rows.select(Engine::Postgres, &order, Some(7))),
+        text(rows.read(Engine::Postgres, &reading(Visit::DEF, &order, Some(7)))),
         (
             format!(
                 r#"SELECT {COLUMNS} FROM "visits" WHERE ("remarks" IS NULL AND ("urgent" = $1 OR "status" = $2)) AND "deleted_at" IS NULL ORDER BY "remarks" DESC, "starts_at", "id" LIMIT $3"#
@@ -164,7 +171,8 @@ fn a_query_sorts_null_in_sqlite_as_in_postgres() {
         (vec![Ward::PART_OF.desc().by], r#""part_of" DESC NULLS FIRST, "code""#),
         (vec![Ward::CODE.desc().by], r#""code" DESC"#),
     ] {
-        let (sql, _) = text(rows.select(Engine::Sqlite, &order, None));
+        let order = complete(Ward::DEF, &order);
+        let (sql, _) = text(rows.read(Engine::Sqlite, &reading(Ward::DEF, &order, None)));
         assert_eq!(sql, format!(r#"SELECT "code", "part_of", "number" FROM "wards" ORDER BY {expected}"#));
     }
 }
@@ -218,7 +226,7 @@ fn many_rows_are_arrays_or_lists() {
 
 #[test]
 fn a_column_that_cannot_be_read_is_named_by_its_field() {
-    let error = named(crate::db::dialect::unreadable(6), Visit::DEF);
+    let error = named(crate::db::dialect::unreadable(6), Visit::DEF, |_| Some("remarks"));
     let Error::Decode(error) = error else { panic!("{error:?}") };
     assert_eq!((error.what.as_ref(), error.path.as_str(), error.code), ("Visit", "/notes", DecodeCode::Column));
 }

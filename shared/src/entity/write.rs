@@ -120,7 +120,7 @@ impl<E: Entity> Repo<E> {
         let rows = one_row(self.rows(), id_is::<E>(entity.id().clone()), version_is(entity));
         let names = Some(&E::DEF.names);
         let row = if set.is_empty() {
-            let (sql, args) = rows.select(self.executor.engine(), &[], None);
+            let (sql, args) = rows.select(self.executor.engine());
             self.executor.fetch_optional(Access::Read, sql, args, names).await?
         } else {
             let (sql, args) = set.returning(&rows);
@@ -146,7 +146,7 @@ impl<E: Entity> Repo<E> {
         if set.is_empty() {
             let (sql, args) = rows.count(self.executor.engine());
             let row = self.executor.fetch_optional(Access::Read, sql, args, Some(&E::DEF.names)).await?;
-            return read_count(row.as_ref());
+            return read_count(row.as_ref(), 0);
         }
         if !emit::any_on::<E>(Kind::Updated) {
             let (sql, args) = set.all(&rows);

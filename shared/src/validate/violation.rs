@@ -22,6 +22,10 @@ pub struct Violations {
 }
 
 impl Violations {
+    pub(crate) fn one(of: &'static str, violation: Violation) -> Self {
+        Self { of, list: vec![violation] }
+    }
+
     /// The name of the type that was validated.
     #[must_use]
     pub fn of(&self) -> &'static str {

@@ -111,6 +111,33 @@ macro_rules! entity {
 }
 entity!(Ward, "wards", code: ::std::string::String);
 
+/// Some of a bed.
+#[derive(::core::fmt::Debug, my_shared::Projection)]
+#[projection(of = Bed, crate = my_shared)]
+pub struct Place {
+    /// What kind.
+    pub r#type: ::std::string::String,
+    /// Who is in it.
+    #[projection(column = r#in)]
+    pub who: ::core::option::Option<my_shared::Phi<::std::string::String>>,
+    /// When it was changed.
+    pub changed: my_shared::prelude::DateTime<my_shared::prelude::Utc>,
+}
+
+macro_rules! projection {
+    ($name:ident of $entity:ident, $field:ident: $ty:ty = $column:ident) => {
+        /// Made by a macro.
+        #[derive(::core::fmt::Debug, my_shared::Projection)]
+        #[projection(of = $entity, crate = my_shared)]
+        pub struct $name {
+            /// The column.
+            #[projection(column = $column)]
+            pub $field: $ty,
+        }
+    };
+}
+projection!(Code of Ward, key: ::std::string::String = code);
+
 #[::core::prelude::v1::test]
 fn what_is_generated_works() {
     use my_shared::entity::{Entity, NewEntity};
@@ -145,6 +172,8 @@ fn what_is_generated_works() {
     );
     ::std::assert_eq!(<Bed as Entity>::DEF.columns.len(), 10);
     ::std::assert_eq!(<Ward as Entity>::DEF.id_column().name, "code");
+    ::std::assert_eq!(<Place as my_shared::entity::Projection<Bed>>::COLUMNS, ["type", "in", "changed"]);
+    ::std::assert_eq!(<Code as my_shared::entity::Projection<Ward>>::COLUMNS, ["code"]);
     let local = NewEntity::into_entity(NewLocal { id: 7 }).unwrap();
     ::std::assert_eq!(Entity::id(&local), &7);
     ::std::assert_eq!(::std::convert::Into::<my_shared::prelude::Uuid>::into(bed.id), bed.id.0);
