@@ -134,6 +134,10 @@ async fn an_event_is_forgotten_by_its_name() {
     shell.rewrite("\"reminder.written\": {", "\"reminder.sent\": {");
     shell.run("schema accept").await.says(1, &["`reminder.sent`"]);
     shell.run("schema accept --forget reminder.snet").await.says(2, &["`reminder.snet` is not recorded", "help: "]);
+    shell
+        .run("schema accept --forget reminder.written")
+        .await
+        .says(2, &["still publishes or takes `reminder.written`", "help: "]);
     let left = shell.run("schema accept --forget reminder.sent").await;
     left.says(0, &["recorded reminder.written version 1"]);
     shell.run("schema check").await.says(0, &[]);

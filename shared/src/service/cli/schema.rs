@@ -94,6 +94,13 @@ fn check(contract: &Contract, lock: &Path) -> Result<()> {
 fn accept(contract: &Contract, path: &Path, forget: &[String]) -> Result<()> {
     let mut lock = Lock::read(path)?;
     for event_type in forget {
+        if contract.events().iter().any(|event| event.event_type == event_type) {
+            return Err(Error::config(
+                "--forget",
+                format!("`{}` still publishes or takes `{event_type}`", contract.service),
+                "remove it from the program first; what is declared is recorded",
+            ));
+        }
         if !lock.forget(event_type) {
             return Err(Error::config(
                 "--forget",
