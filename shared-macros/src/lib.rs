@@ -8,6 +8,7 @@ mod diagnostics;
 mod entity;
 mod event;
 mod json_schema;
+mod migrations;
 #[cfg(test)]
 mod pretty;
 mod spans;
@@ -586,4 +587,27 @@ pub fn derive_entity_value(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Projection, attributes(projection))]
 pub fn derive_projection(input: TokenStream) -> TokenStream {
     entity::expand_projection(input.into()).into()
+}
+
+/// The migrations of a folder, put into the program: `migrations!("migrations")`, relative to the package's
+/// `Cargo.toml`.
+///
+/// A file is called `0001_rooms.sql`: its number gives the order. `0001_rooms.postgres.sql` and
+/// `0001_rooms.sqlite.sql` are for one engine each; a number has one file for both engines, or one for each. Files in
+/// other folders and with other endings are left out.
+///
+/// ```
+/// # fn service() -> shared::Service {
+/// shared::Service::new("scheduling").migrations(shared::migrations!("../shared/tests/migrations"))
+/// # }
+/// # assert_eq!(service().name(), "scheduling");
+/// ```
+///
+/// A change of a file is noticed by cargo; a new file only with a `build.rs` that prints
+/// `cargo:rerun-if-changed=migrations`. [`assert_schema!`](../shared/macro.assert_schema.html) fails when the program has
+/// been built without one of the folder's files.
+#[proc_macro]
+pub fn migrations(input: TokenStream) -> TokenStream {
+    let root = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
+    migrations::expand(input.into(), std::path::Path::new(&root)).into()
 }

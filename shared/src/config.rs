@@ -41,8 +41,12 @@ pub struct Config {
     pub database_slow_statement: Duration,
     /// `DATABASE_PGBOUNCER`: whether connections pass a PgBouncer in transaction mode. Default false.
     pub database_pgbouncer: bool,
-    /// `DATABASE_CREATE_TABLES`: whether services create the tables they miss at start. Default true.
+    /// `DATABASE_MIGRATE`: whether migrations, and those of the library's own tables, are applied at start. Default true.
+    pub migrate: bool,
+    /// `DATABASE_CREATE_TABLES`: whether services without migrations create the tables they miss at start. Default true.
     pub create_tables: bool,
+    /// `DATABASE_CHECK_TABLES`: whether tables are compared with the entities at start. Default true.
+    pub check_tables: bool,
     /// `MAX_PAYLOAD`: the largest event in bytes. Default 983040 (NATS' default limit of 1 MiB less headers).
     pub max_payload: usize,
     /// `NATS_ACK_WAIT`: how long the server waits for the sign of life of a handler before it gives a message
@@ -102,7 +106,9 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     ("DATABASE_STATEMENT_TIMEOUT", "30s", "the longest time a statement may take (Postgres)"),
     ("DATABASE_SLOW_STATEMENT", "1s", "from how long on a statement is logged as slow, without its values"),
     ("DATABASE_PGBOUNCER", "false", "whether connections pass a PgBouncer in transaction mode"),
-    ("DATABASE_CREATE_TABLES", "true", "whether missing tables are created at start"),
+    ("DATABASE_MIGRATE", "true", "whether migrations are applied at start"),
+    ("DATABASE_CREATE_TABLES", "true", "whether services without migrations create missing tables at start"),
+    ("DATABASE_CHECK_TABLES", "true", "whether a table that is not what its entity declares is refused at start"),
     ("MAX_PAYLOAD", "983040", "the largest event in bytes"),
     ("NATS_ACK_WAIT", "10s", "how long a message waits for a dead process before another one gets it"),
     ("SHUTDOWN_TIMEOUT", "20s", "how long handlers may go on after SIGTERM"),
@@ -142,7 +148,9 @@ impl Config {
             database_statement_timeout: Duration::from_secs(30),
             database_slow_statement: Duration::from_secs(1),
             database_pgbouncer: false,
+            migrate: true,
             create_tables: true,
+            check_tables: true,
             max_payload: 983_040,
             ack_wait: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(20),
@@ -184,6 +192,8 @@ impl Config {
         read(lookup, "DATABASE_STATEMENT_TIMEOUT", SPAN, &mut config.database_statement_timeout, parse_span)?;
         read(lookup, "DATABASE_SLOW_STATEMENT", SPAN, &mut config.database_slow_statement, parse_span)?;
         read(lookup, "DATABASE_PGBOUNCER", FLAG, &mut config.database_pgbouncer, |text| text.parse().ok())?;
+        read(lookup, "DATABASE_MIGRATE", FLAG, &mut config.migrate, |text| text.parse().ok())?;
+        read(lookup, "DATABASE_CHECK_TABLES", FLAG, &mut config.check_tables, |text| text.parse().ok())?;
         read(lookup, "DATABASE_CREATE_TABLES", FLAG, &mut config.create_tables, |text| text.parse().ok())?;
         read(lookup, "MAX_PAYLOAD", "a number of bytes from 1024", &mut config.max_payload, |text| {
             usize::from_str(text).ok().filter(|n| *n >= 1024)

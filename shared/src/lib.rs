@@ -42,7 +42,7 @@ pub mod validate;
 
 /// The crate whose `JsonSchema` types in events implement, for impls by hand.
 pub use schemars;
-pub use shared_macros::{Entity, EntityEnum, EntityValue, Event, Projection, Validate, subscribe};
+pub use shared_macros::{Entity, EntityEnum, EntityValue, Event, Projection, Validate, migrations, subscribe};
 /// The `tracing` macros, so that a service needs no dependency of its own for them.
 pub use tracing;
 
@@ -72,6 +72,48 @@ compile_error!("`shared` needs a database: enable its feature `postgres` or `sql
 macro_rules! entities {
     ($($entity:ty),* $(,)?) => {
         [$(<$entity as $crate::entity::Entity>::DEF),*]
+    };
+}
+
+/// For `cargo test`: proves that the migrations of a service make the tables that its entities declare, on SQLite in
+/// memory, and on a Postgres server if it is given one, in a database made for that moment.
+///
+/// ```
+/// # use shared::prelude::*;
+/// # #[derive(Debug, Entity)]
+/// # #[entity(table = "rooms")]
+/// # struct Room {
+/// #     #[entity(id)]
+/// #     id: Uuid,
+/// #     name: String,
+/// # }
+/// fn scheduling() -> Service {
+///     Service::new("scheduling").entities(entities![Room]).migrations(shared::migrations!("tests/migrations"))
+/// }
+///
+/// #[test]
+/// # fn hidden() {}
+/// fn migrations_make_what_is_declared() {
+///     shared::assert_schema!(scheduling());
+///     # if false {
+///     // the files for Postgres, where CI has a server
+///     shared::assert_schema!(scheduling(), on = "postgres://me:secret@localhost/postgres");
+///     # }
+/// }
+/// # migrations_make_what_is_declared();
+/// ```
+///
+/// # Panics
+/// When they do not, with each difference and the SQL that mends it.
+#[macro_export]
+macro_rules! assert_schema {
+    ($service:expr $(,)?) => {
+        $crate::assert_schema!($service, on = "sqlite::memory:")
+    };
+    ($service:expr, on = $url:expr $(,)?) => {
+        if let ::core::result::Result::Err(problem) = $crate::__private::compare_migrations(&$service, $url) {
+            ::core::panic!("{problem}")
+        }
     };
 }
 

@@ -20,6 +20,7 @@ pub use self::routing::*;
 pub use self::schema::*;
 pub use self::subscribe::*;
 pub use self::validate::*;
+pub use crate::db::compare_migrations;
 pub use crate::error::Result;
 pub use crate::event::{Codec, Draft, Event, EventInfo, EventSet, Handled, Publish, decodes, draft_event};
 pub use crate::service::{Call, OnUnknown, Outcome, States, Subscribe, SubscriberSpec};

@@ -16,6 +16,12 @@ pub(super) const FILE: &str = "the database file";
 pub(super) const READ_ONLY: &str = "this is read-only, so it cannot write or publish\nhelp: use a transaction without \
      `read_only()`, and the `Db` itself instead of `db.read_only()`";
 
+/// What a service gets at start whose database waits for migrations that it may not run.
+pub(super) fn unmigrated(problem: impl Into<String>) -> Error {
+    let help = "run the program's command `migrate`, or set `DATABASE_MIGRATE=true` to do so at each start";
+    Error::config("DATABASE_URL", problem, help)
+}
+
 /// What is needed to say an error in an entity's terms.
 #[derive(Debug, Clone, Copy)]
 pub struct Names {

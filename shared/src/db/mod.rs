@@ -12,7 +12,9 @@ mod key;
 mod lease;
 pub mod migrate;
 pub mod outbox;
+mod proof;
 pub(crate) mod raw;
+mod schema;
 mod tx;
 mod tx_options;
 mod watch;
@@ -30,7 +32,11 @@ pub use self::executor::Executor;
 pub use self::failure::Names;
 pub use self::health::{Health, PoolUse};
 pub use self::inbox::Inbox;
+pub use self::migrate::{MigrationFile, Migrations};
 pub use self::outbox::Outbox;
+#[doc(hidden)]
+pub use self::proof::compare_migrations;
+pub use self::schema::{Difference, Mend, Part, plan};
 pub use self::tx::Tx;
 pub use self::tx_options::{Isolation, TxOptions};
 use crate::config::Config;
@@ -209,7 +215,7 @@ impl Db {
         self.read_only
     }
 
-    fn allows(&self, access: Access) -> Result<()> {
+    pub(super) fn allows(&self, access: Access) -> Result<()> {
         match access {
             Access::Write if self.read_only => Err(Error::Usage(failure::READ_ONLY.into())),
             _ => Ok(()),

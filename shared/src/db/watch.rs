@@ -26,9 +26,9 @@ impl Watch {
         let (entity, statement) = (self.entity, self.sql.as_str());
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         if elapsed >= self.slow {
-            tracing::warn!(entity, statement, elapsed_ms, "slow statement");
+            tracing::warn!(target: "shared::statement", entity, statement, elapsed_ms, "slow statement");
         } else {
-            tracing::trace!(entity, statement, elapsed_us = elapsed.as_micros(), "statement");
+            tracing::debug!(target: "shared::statement", entity, statement, ?elapsed);
         }
     }
 }

@@ -1,12 +1,13 @@
 //! A service's command line.
 
+mod plan;
 mod schema;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use uuid::Uuid;
 
 use self::schema::SchemaCommand;
-use super::{Service, running};
+use super::{Service, running, tables};
 use crate::config::{Config, VARIABLES};
 use crate::db::{Db, DbOptions};
 use crate::error::{Error, Result};
@@ -22,10 +23,14 @@ struct Cli {
 enum Command {
     /// Run until SIGTERM or Ctrl-C (the default)
     Run,
-    /// Create the tables that are missing
+    /// Apply the migrations of the service, and those of the library's own tables; without migrations, create the
+    /// tables that are missing
     Migrate,
-    /// Check configuration, database and bus, and the events against `events.lock.json` if there is one, then exit
+    /// Check configuration, database and bus, the tables against the entities, and the events against
+    /// `events.lock.json` if there is one, then exit
     Check,
+    /// Show how the tables differ from the entities, and what would mend it; nothing is changed
+    Plan(plan::Plan),
     /// Print JSON Schemas of the events, compare them with what was released, record additions
     Schema {
         #[command(subcommand)]
@@ -102,7 +107,9 @@ async fn command(service: Service) -> Result<()> {
         Command::Run => super::run([service]).await,
         Command::Migrate => {
             let db = connect(&Config::from_env()?).await?;
-            db.create_tables(service.entity_defs()).await?;
+            for name in tables::migrate(&db, &service).await? {
+                println!("applied {name}");
+            }
             println!("tables are there");
             Ok(())
         }
@@ -110,11 +117,14 @@ async fn command(service: Service) -> Result<()> {
             running::check(std::slice::from_ref(&service))?;
             schema::check_here(&service)?;
             let config = Config::from_env()?;
-            connect(&config).await?.ping().await?;
+            let db = connect(&config).await?;
+            db.ping().await?;
+            tables::check(&db, &service).await?;
             crate::Bus::from_config(&config).await?.ping().await?;
-            println!("configuration, database and bus are fine");
+            println!("configuration, database, tables and bus are fine");
             Ok(())
         }
+        Command::Plan(plan) => plan.run(&connect(&Config::from_env()?).await?, &service).await,
         Command::Outbox => {
             let outbox = connect(&Config::from_env()?).await?.outbox();
             println!("waiting: {}", outbox.pending().await?);

@@ -11,6 +11,7 @@ mod relay;
 mod running;
 mod shutdown;
 mod subscriber;
+mod tables;
 
 pub use self::captures::{Captures, FromCaptures};
 pub use self::extract::{Call, FromDelivery, Parts, State, States, transaction};
@@ -20,7 +21,7 @@ pub use self::running::{Running, start};
 pub use self::shutdown::signalled;
 pub use self::subscriber::{BoxFuture, OnUnknown, Outcome, Retry, Subscribe, Subscriber, SubscriberSpec};
 use crate::config::Config;
-use crate::db::Tx;
+use crate::db::{Migrations, Tx};
 use crate::entity::EntityDef;
 use crate::error::Result;
 pub use crate::event::RawEvent;
@@ -45,6 +46,7 @@ pub struct Service {
     docs: String,
     publishes: Vec<&'static EventInfo>,
     entities: Vec<&'static EntityDef>,
+    migrations: Option<Migrations>,
     subscribers: Vec<Subscriber>,
     states: States,
     clock: Option<Clock>,
@@ -63,6 +65,7 @@ impl Service {
             docs: String::new(),
             publishes: Vec::new(),
             entities: Vec::new(),
+            migrations: None,
             subscribers: Vec::new(),
             states: States::default(),
             clock: None,
@@ -93,10 +96,21 @@ impl Service {
         self
     }
 
-    /// What it stores: `entities![Reminder, Invoice]`. Missing tables are created at start.
+    /// What it stores: `entities![Reminder, Invoice]`. Missing tables are created at start, unless the service has
+    /// [migrations](Self::migrations). A table that is not what its entity declares keeps the service from starting.
     #[must_use]
     pub fn entities(mut self, entities: impl IntoIterator<Item = &'static EntityDef>) -> Self {
         self.entities.extend(entities);
+        self
+    }
+
+    /// The SQL files that make its tables: `migrations!("migrations")`. They are applied at start, or by the command
+    /// `migrate` when `DATABASE_MIGRATE=false`; of many processes that start at once one applies them. Nothing is
+    /// created from declarations then; [`assert_schema!`](crate::assert_schema) proves in `cargo test` that the files
+    /// make what is declared.
+    #[must_use]
+    pub fn migrations(mut self, migrations: Migrations) -> Self {
+        self.migrations = Some(migrations);
         self
     }
 
@@ -181,6 +195,12 @@ impl Service {
         &self.entities
     }
 
+    /// The files that make its tables, if it has some.
+    #[must_use]
+    pub fn migration_files(&self) -> Option<&Migrations> {
+        self.migrations.as_ref()
+    }
+
     /// Who reacts.
     #[must_use]
     pub fn subscribers(&self) -> &[Subscriber] {
@@ -213,7 +233,7 @@ impl Service {
         run([self]).await
     }
 
-    /// Runs it from the command line: `run` (default), `migrate`, `check`, `outbox`, `dead-letters`; see `--help`.
+    /// Runs it from the command line: `run` (default), `migrate`, `check`, `plan`, `outbox`, `dead-letters`; see `--help`.
     /// Sets up logging by `RUST_LOG`. Exits with 2 when the configuration is wrong, with 1 after any other error.
     ///
     /// # Errors

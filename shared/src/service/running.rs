@@ -17,7 +17,6 @@ use super::subscriber::Subscriber;
 use crate::bus::{Bus, Position, Route, subscription::Probe};
 use crate::config::Config;
 use crate::db::{Db, DbOptions};
-use crate::entity::EntityDef;
 use crate::error::{Error, Result};
 use crate::event::subject::pattern_defect;
 
@@ -43,12 +42,14 @@ impl std::fmt::Debug for Running {
     }
 }
 
-/// Starts services: connects, creates missing tables, opens subscriptions, starts the relay.
+/// Starts services: connects, applies migrations, creates missing tables, compares them with the entities, opens
+/// subscriptions, starts the relay.
 ///
 /// # Errors
-/// [`Error::Config`]: a server cannot be reached or is not what it should be; two subscriptions share a
-/// durable name; two event types share a subject or a name; a subscriber takes a `State<T>` that was not given;
-/// another process runs on the same database, and without NATS neither would hear of the other's events.
+/// [`Error::Config`]: a server cannot be reached or is not what it should be; a migration fails; a table is not what its
+/// entity declares; two subscriptions share a durable name; two event types share a subject or a name; a subscriber
+/// takes a `State<T>` that was not given; another process runs on the same database, and without NATS neither would hear
+/// of the other's events.
 pub async fn start(config: &Config, services: impl IntoIterator<Item = Service>) -> Result<Running> {
     let services: Vec<Service> = services.into_iter().collect();
     check(&services)?;
@@ -66,11 +67,7 @@ pub(crate) async fn start_on(db: Db, bus: Bus, config: &Config, services: Vec<Se
     let (db, bus) = shaped(db, bus, config, &services);
     // in-process nobody hears of what another process publishes
     let leadership = if bus.kind() == "local" { Some(relay::lead_alone(&db).await?) } else { None };
-    if config.create_tables {
-        let entities: Vec<&'static EntityDef> =
-            services.iter().flat_map(|service| service.entities.iter().copied()).collect();
-        db.create_tables(&entities).await?;
-    }
+    super::tables::prepare(&db, config, &services).await?;
     let mut running = Running::idle(db.clone(), bus.clone());
     for service in services {
         let name = service.name.clone();

@@ -5,6 +5,7 @@ mod vocabulary;
 
 mod actors;
 mod deletion;
+mod drift;
 mod emits;
 mod errors;
 mod indexes;

@@ -11,6 +11,7 @@ mod after_commit;
 mod dropped;
 mod ending;
 mod failed;
+mod migrations;
 mod nested;
 mod options;
 #[cfg(feature = "postgres")]

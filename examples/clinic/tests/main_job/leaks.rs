@@ -21,7 +21,7 @@ fn identifying() -> BTreeSet<String> {
 }
 
 fn check(log: &str) {
-    assert!(log.contains("DEBUG sqlx::query") && log.contains("patients"), "everything is logged");
+    assert!(log.contains("DEBUG shared::statement") && log.contains("patients"), "everything is logged");
     // how long a statement took is many digits, and some of them may be a medical record number
     let said: String = log.split_inclusive(' ').filter(|word| !word.starts_with("elapsed")).collect();
     let leaked: Vec<String> = identifying().into_iter().filter(|text| says(&said, text)).collect();
