@@ -5,6 +5,7 @@ use shared::entity::{Entity as _, EntityDef};
 use shared::{Db, entities};
 
 use crate::engines::{execute_text, on_every_empty_database};
+use crate::indexes::{Case, Request};
 use crate::vocabulary::{Appointment, Everything, NewPatient, Patient, Shift, Ward, booking};
 
 on_every_empty_database!(
@@ -15,7 +16,7 @@ on_every_empty_database!(
     a_missing_table_is_made_by_the_plan,
 );
 
-const ALL: [&EntityDef; 5] = entities![Patient, Appointment, Everything, Ward, Shift];
+const ALL: [&EntityDef; 7] = entities![Patient, Appointment, Everything, Ward, Shift, Case, Request];
 
 /// Tables as they are declared, but for one edit of a statement: what is replaced, and by what.
 async fn with_edit(db: &Db, of: &EntityDef, from: &str, to: &str) {
@@ -28,7 +29,7 @@ async fn with_edit(db: &Db, of: &EntityDef, from: &str, to: &str) {
 }
 
 async fn drop_all(db: &Db) {
-    for table in ["appointments", "patients", "wards", "shifts", "\"order\""] {
+    for table in ["requests", "cases", "appointments", "patients", "wards", "shifts", "\"order\""] {
         execute_text(db, format!("DROP TABLE IF EXISTS {table}")).await.unwrap();
     }
 }
@@ -55,39 +56,8 @@ async fn what_is_declared_is_what_is_made(db: Db) {
 }
 
 async fn each_difference_is_told_and_mended(db: Db) {
-    let (appointments, patients, wards, shifts) = (Appointment::DEF, Patient::DEF, Ward::DEF, Shift::DEF);
-    let text = if db.engine() == Engine::Postgres { "text COLLATE \"C\"" } else { "TEXT" };
-    let (integer, bigint, real) = if db.engine() == Engine::Postgres {
-        ("integer", "bigint", "double precision")
-    } else {
-        ("INTEGER", "INTEGER", "REAL")
-    };
-    let nullable_text = format!("\"notes\" {text},");
-    let strict = if db.engine() == Engine::Postgres { ");" } else { ") STRICT;" };
-    let (loose, missing_fkey) = (
-        " STRICT;",
-        "CONSTRAINT \"appointments_patient_id_fkey\" FOREIGN KEY (\"patient_id\") REFERENCES \"patients\" (\"id\")",
-    );
-    let cases: Vec<(&EntityDef, String, String, Part, &str)> = vec![
-        (appointments, nullable_text.clone(), String::new(), Part::Column, "`notes` of table `appointments` is missing"),
-        (wards, format!(",\n    \"bed_count\" {integer} NOT NULL"), String::new(), Part::Column, "`bed_count` of table `wards` is missing"),
-        (wards, format!("\"bed_count\" {integer} NOT NULL"), format!("\"bed_count\" {integer} NOT NULL, \"x y\" {bigint} NOT NULL"), Part::Column, "`x y` of table `wards` is not declared"),
-        (appointments, format!("\"duration_minutes\" {integer}"), format!("\"duration_minutes\" {real}"), Part::Column, "instead of"),
-        (appointments, nullable_text.clone(), format!("\"notes\" {text} NOT NULL,"), Part::Column, "NOT NULL instead of"),
-        (patients, format!("\"name\" {text} NOT NULL"), format!("\"name\" {text}"), Part::Column, "`name` of table `patients` is"),
-        (shifts, "PRIMARY KEY (\"id\")".into(), "PRIMARY KEY (\"kind\", \"id\")".into(), Part::PrimaryKey, "is (kind, id) instead of (id)"),
-        (patients, "CONSTRAINT \"patients_mrn_key\" UNIQUE (\"mrn\")".into(), "CHECK (1 = 1)".into(), Part::Unique, "`patients_mrn_key` of table `patients` is missing: unique (mrn)"),
-        (appointments, " WHERE \"deleted_at\" IS NULL".into(), String::new(), Part::Unique, "is unique (doctor_id, starts_at) instead of unique (doctor_id, starts_at) where"),
-        (appointments, "CREATE INDEX IF NOT EXISTS \"appointments_patient_id_starts_at_idx\" ON \"appointments\" (\"patient_id\", \"starts_at\");".into(), String::new(), Part::Index, "`appointments_patient_id_starts_at_idx` of table `appointments` is missing"),
-        (appointments, "(\"patient_id\", \"starts_at\")".into(), "(\"patient_id\", \"starts_at\" DESC)".into(), Part::Index, "is (patient_id, starts_at DESC) instead of (patient_id, starts_at)"),
-        (appointments, missing_fkey.into(), "CHECK (1 = 1)".into(), Part::ForeignKey, "is missing: (patient_id) references patients (id)"),
-        (appointments, missing_fkey.into(), format!("{missing_fkey} ON DELETE CASCADE"), Part::ForeignKey, "ON DELETE CASCADE instead of"),
-        (appointments, "'booked', 'checked_in'".into(), "'booked'".into(), Part::Check, "`appointments_status_check`"),
-        (appointments, "IN ('booked'".into(), "NOT IN ('booked'".into(), Part::Check, "instead of"),
-        (shifts, if db.engine() == Engine::Postgres { "(\n    \"id\" uuid NOT NULL".into() } else { loose.to_owned() }, if db.engine() == Engine::Postgres { "(\n    \"id\" text NOT NULL".into() } else { ";".to_owned() }, if db.engine() == Engine::Postgres { Part::Column } else { Part::Table }, if db.engine() == Engine::Postgres { "is text NOT NULL instead of uuid NOT NULL" } else { "is not STRICT instead of STRICT" }),
-    ];
-    assert!(appointments.ddl(db.engine()).contains(strict));
-    for (number, (of, from, to, part, says)) in cases.into_iter().enumerate() {
+    let postgres = db.engine() == Engine::Postgres;
+    for (number, Edit { of, from, to, part, says }) in edits(postgres).into_iter().enumerate() {
         drop_all(&db).await;
         with_edit(&db, of, &from, &to).await;
         let found = differences(&db).await;
@@ -101,6 +71,102 @@ async fn each_difference_is_told_and_mended(db: Db) {
         let left = differences(&db).await;
         assert!(left.iter().all(Difference::is_tolerable), "{from} → {to}: {left:#?}");
     }
+}
+
+struct Edit {
+    of: &'static EntityDef,
+    /// In the statements of the declaration.
+    from: String,
+    to: String,
+    part: Part,
+    says: &'static str,
+}
+
+fn edits(postgres: bool) -> Vec<Edit> {
+    let edit = |of, from: &str, to: &str, part, says| Edit { of, from: from.into(), to: to.into(), part, says };
+    let (appointments, patients, wards) = (Appointment::DEF, Patient::DEF, Ward::DEF);
+    let (shifts, requests) = (Shift::DEF, Request::DEF);
+    let text = if postgres { "text COLLATE \"C\"" } else { "TEXT" };
+    let (integer, double) = if postgres { ("integer", "double precision") } else { ("INTEGER", "REAL") };
+    let (notes, required_notes) = (format!("\"notes\" {text},"), format!("\"notes\" {text} NOT NULL,"));
+    let beds = format!("\"bed_count\" {integer} NOT NULL");
+    let name = format!("\"name\" {text} NOT NULL");
+    let duration = "\"duration_minutes\" ";
+    let key =
+        "CONSTRAINT \"appointments_patient_id_fkey\" FOREIGN KEY (\"patient_id\") REFERENCES \"patients\" (\"id\")";
+    let index = "CREATE INDEX IF NOT EXISTS \"appointments_patient_id_starts_at_idx\" ON \"appointments\" (\"patient_id\", \"starts_at\");";
+    // instead of a constraint
+    let nothing = "CHECK (1 = 1)";
+    let mut edits = vec![
+        edit(appointments, &notes, "", Part::Column, "`notes` of table `appointments` is missing"),
+        edit(wards, &format!(",\n    {beds}"), "", Part::Column, "`bed_count` of table `wards` is missing"),
+        edit(
+            wards,
+            &beds,
+            &format!("{beds}, \"x y\" {integer} NOT NULL"),
+            Part::Column,
+            "`x y` of table `wards` is not declared",
+        ),
+        edit(appointments, &format!("{duration}{integer}"), &format!("{duration}{double}"), Part::Column, "instead of"),
+        edit(appointments, &notes, &required_notes, Part::Column, "NOT NULL instead of"),
+        edit(patients, &name, &format!("\"name\" {text}"), Part::Column, "`name` of table `patients` is"),
+        edit(shifts, "KEY (\"id\")", "KEY (\"kind\", \"id\")", Part::PrimaryKey, "is (kind, id) instead of (id)"),
+        edit(
+            patients,
+            "CONSTRAINT \"patients_mrn_key\" UNIQUE (\"mrn\")",
+            nothing,
+            Part::Unique,
+            "`patients_mrn_key` of table `patients` is missing: unique (mrn)",
+        ),
+        edit(
+            appointments,
+            " WHERE \"deleted_at\" IS NULL",
+            "",
+            Part::Unique,
+            "is unique (doctor_id, starts_at) instead of unique (doctor_id, starts_at) where",
+        ),
+        edit(
+            appointments,
+            index,
+            "",
+            Part::Index,
+            "`appointments_patient_id_starts_at_idx` of table `appointments` is missing",
+        ),
+        edit(
+            appointments,
+            "(\"patient_id\", \"starts_at\")",
+            "(\"patient_id\", \"starts_at\" DESC)",
+            Part::Index,
+            "is (patient_id, starts_at DESC) instead of (patient_id, starts_at)",
+        ),
+        edit(requests, "(\"made_at\" DESC)", "(\"made_at\")", Part::Index, "is (made_at) instead of (made_at DESC)"),
+        edit(
+            requests,
+            "(\"made_at\") WHERE \"done_at\" IS NOT NULL",
+            "(\"made_at\") WHERE \"done_at\" IS NULL",
+            Part::Index,
+            "instead of",
+        ),
+        edit(requests, "WHERE \"size\" <> 100", "WHERE \"size\" <> 101", Part::Index, "instead of"),
+        edit(
+            requests,
+            " ON DELETE CASCADE",
+            "",
+            Part::ForeignKey,
+            "instead of (case_id) references cases (id) ON DELETE CASCADE",
+        ),
+        edit(requests, " ON DELETE SET NULL", " ON DELETE CASCADE", Part::ForeignKey, "ON DELETE CASCADE instead of"),
+        edit(appointments, key, nothing, Part::ForeignKey, "is missing: (patient_id) references patients (id)"),
+        edit(appointments, key, &format!("{key} ON DELETE CASCADE"), Part::ForeignKey, "ON DELETE CASCADE instead of"),
+        edit(appointments, "'booked', 'checked_in'", "'booked'", Part::Check, "`appointments_status_check`"),
+        edit(appointments, "IN ('booked'", "NOT IN ('booked'", Part::Check, "instead of"),
+    ];
+    edits.push(if postgres {
+        edit(shifts, "\"id\" uuid", "\"id\" text", Part::Column, "is text NOT NULL instead of uuid NOT NULL")
+    } else {
+        edit(shifts, " STRICT;", ";", Part::Table, "is not STRICT instead of STRICT")
+    });
+    edits
 }
 
 async fn what_is_there_besides_is_tolerated(db: Db) {
