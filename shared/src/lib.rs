@@ -91,16 +91,12 @@ macro_rules! entities {
 ///     Service::new("scheduling").entities(entities![Room]).migrations(shared::migrations!("tests/migrations"))
 /// }
 ///
-/// #[test]
-/// # fn hidden() {}
-/// fn migrations_make_what_is_declared() {
-///     shared::assert_schema!(scheduling());
-///     # if false {
-///     // the files for Postgres, where CI has a server
-///     shared::assert_schema!(scheduling(), on = "postgres://me:secret@localhost/postgres");
-///     # }
-/// }
-/// # migrations_make_what_is_declared();
+/// // in a `#[test]`
+/// shared::assert_schema!(scheduling());
+/// # if false {
+/// // the files for Postgres, where CI has a server
+/// shared::assert_schema!(scheduling(), on = "postgres://me:secret@localhost/postgres");
+/// # }
 /// ```
 ///
 /// # Panics

@@ -3,7 +3,7 @@
 use super::schema::{Difference, plan};
 use super::{Db, Migrations};
 use crate::entity::EntityDef;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::service::Service;
 
 /// Compares on SQLite in memory, or in a database of its own on the Postgres server of the URL.
@@ -84,7 +84,7 @@ impl Place {
         let name = format!("shared_schema_{}", crate::id::new().simple());
         let pool = server.postgres_pool();
         let create = format!("CREATE DATABASE {name} TEMPLATE template0");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(pool).await.map_err(Error::from)?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(pool).await.map_err(crate::Error::from)?;
         let own = (*pool.connect_options()).clone().database(&name).to_url_lossy();
         let db = Db::connect(own.as_str()).await?;
         Ok(Self { db, server: Some((server, name)) })
@@ -100,7 +100,10 @@ impl Place {
         #[cfg(feature = "postgres")]
         if let Some((server, name)) = self.server {
             let drop = format!("DROP DATABASE {name}");
-            sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(server.postgres_pool()).await.map_err(Error::from)?;
+            sqlx::raw_sql(sqlx::AssertSqlSafe(drop))
+                .execute(server.postgres_pool())
+                .await
+                .map_err(crate::Error::from)?;
             server.close().await;
         }
         Ok(())

@@ -42,7 +42,7 @@ async fn differences(db: &Db) -> Vec<Difference> {
 async fn mend(db: &Db, differences: &[Difference], number: usize) {
     let scratch = tests::Scratch::new("drift");
     let sql = plan(differences, db.engine());
-    std::fs::write(scratch.join(&format!("{number:04}_mend.sql")), &sql).unwrap();
+    std::fs::write(scratch.join(format!("{number:04}_mend.sql")), &sql).unwrap();
     let migrations = Migrations::read(scratch.path()).unwrap();
     let applied = db.migrate(&format!("mend {number}"), &migrations).await;
     assert_eq!(applied.unwrap_or_else(|error| panic!("{error}\n{sql}")).len(), 1);

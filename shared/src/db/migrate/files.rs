@@ -157,7 +157,7 @@ impl Migrations {
 
     /// Those for an engine, in order.
     pub(super) fn of_engine(&self, engine: Engine) -> Result<Vec<Migration>> {
-        let mut found: BTreeMap<i64, Vec<(&str, Option<Engine>, &Source)>> = BTreeMap::new();
+        let mut found: BTreeMap<i64, Vec<(Option<Engine>, &Source)>> = BTreeMap::new();
         for source in &self.sources {
             let Some((version, dialect)) = parse(&source.name) else {
                 return Err(Error::config(
@@ -167,27 +167,25 @@ impl Migrations {
                 ));
             };
             let same_number = found.entry(version).or_default();
-            let clash =
-                same_number.iter().find(|(_, other, _)| dialect.is_none() || other.is_none() || *other == dialect);
-            if let Some((other, ..)) = clash {
+            let clash = same_number.iter().find(|(other, _)| dialect.is_none() || other.is_none() || *other == dialect);
+            if let Some((_, other)) = clash {
                 return Err(Error::config(
                     format!("migration `{}`", source.name),
-                    format!("`{other}` has the same number"),
+                    format!("`{}` has the same number", other.name),
                     "give one of them another number: a number has one file for both engines, or one for each",
                 ));
             }
-            same_number.push((&source.name, dialect, source));
+            same_number.push((dialect, source));
         }
         let mut migrations = Vec::new();
         for (version, files) in found {
-            let Some((name, _, source)) = files.iter().find(|(_, dialect, _)| dialect.is_none_or(|of| of == engine))
-            else {
+            let Some((_, source)) = files.iter().find(|(dialect, _)| dialect.is_none_or(|of| of == engine)) else {
                 continue;
             };
             // whatever the version control system does to line ends
             let sql = source.sql.replace("\r\n", "\n");
             let checksum = Sha256::digest(sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-            let migration = Migration { version, name: (*name).to_owned(), checksum, sql, engine };
+            let migration = Migration { version, name: source.name.to_string(), checksum, sql, engine };
             migration.check()?;
             migrations.push(migration);
         }

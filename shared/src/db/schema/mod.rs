@@ -4,6 +4,8 @@ mod compare;
 mod declared;
 mod difference;
 mod mend;
+#[cfg(feature = "sqlite")]
+mod normal;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub(crate) mod sql;

@@ -1,6 +1,7 @@
 //! Tables as SQLite describes them: by its pragmas, and by the statements that made them where those say nothing.
 
-use super::sql::{CreateTable, Token, checks, normalised, tokens};
+use super::normal::{checks, normalised};
+use super::sql::{CreateTable, Token, tokens};
 use super::table::{Check, Column, ForeignKey, Key, Table, TableName};
 use crate::db::executor::{Access, Executor};
 use crate::db::{Engine, Row};
@@ -79,7 +80,7 @@ pub(super) async fn read(executor: &Executor, name: &TableName) -> Result<Option
         }
     }
     table.foreign_keys.sort_by(|a, b| a.columns.cmp(&b.columns));
-    let checks = checks(&made_by, Engine::Sqlite);
+    let checks = checks(&made_by);
     table.checks = checks.into_iter().map(|(name, expression)| Check { name, expression }).collect();
     for row in ask(BELONGINGS, &name.table).await? {
         table.belongings.push((row.required(0)?, row.required(1)?));
@@ -137,7 +138,7 @@ fn parts_of(sql: &str) -> (Vec<String>, String) {
     let Some(open) = tokens.iter().position(|token| token.is_symbol("(")) else { return Default::default() };
     let (mut columns, mut depth, mut from) = (Vec::new(), 0, open + 1);
     let piece = |from: usize, to: usize| match (tokens.get(from), tokens.get(to.wrapping_sub(1))) {
-        (Some(first), Some(last)) if from < to => normalised(&sql[first.at..last.end()], Engine::Sqlite),
+        (Some(first), Some(last)) if from < to => normalised(&sql[first.at..last.end()]),
         _ => String::new(),
     };
     let mut close = tokens.len();
