@@ -435,6 +435,7 @@ pub fn subscribe(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | `unique(a, b)` | these fields together are unique; with a `deleted_at`, among the rows that are not deleted |
 /// | `index(a, b(desc))` | an index on these fields |
 /// | `unique(a, where(status = Status::Booked))`, `index(…, where(…))` | of some rows: conditions are `field = CONSTANT`, `field != CONSTANT`, `field is null` and `field is not null`, with commas between them |
+/// | `unchecked` | the rules of the fields are no checks of the table |
 /// | `emits(created = Event)` | events that its writes publish; see below |
 /// | `crate = path` | where `shared` is, if it was renamed |
 ///
@@ -451,6 +452,7 @@ pub fn subscribe(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | `references(Entity)` | that of the entity's id | a foreign key; the other row cannot be deleted |
 /// | `references(Entity, on_delete = …)` | | `restrict` (at once), `cascade`, or `set_null`; not where the deletion or the change would have to emit something |
 /// | `unique`, `index` | | this field alone |
+/// | `flatten(street: String, city: String)` | a struct of these fields | a value of several columns, `address_street` and so on, with a constant for each: `ADDRESS_STREET`. `New…` and `…Patch` take the whole value |
 /// | `rename = "…"` | | the column's name, if it is not the field's |
 /// | `skip` | `Default` | not stored |
 ///
@@ -515,6 +517,10 @@ pub fn subscribe(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// before every update. On the struct, `#[validate(custom = path)]` takes a `fn(&Appointment) -> Result<(), &'static str>`
 /// for what several fields decide together: it sees the entity as it will be stored, before an insert and before
 /// `Repo::update`, there with the patch in place of what was read before. `update_where` reads no rows, so it cannot ask.
+///
+/// `range`, `length` and `one_of` are also checks of the table, where SQL can say them with the same meaning on both
+/// engines: `{table}_{column}_range_check` and so on. Who writes past the library is held to them, too; `Error::Check`
+/// names the field. Write `unchecked` for a table that must take what breaks them.
 ///
 /// # Limits
 ///

@@ -1,15 +1,17 @@
 //! From what was written to a model that can be expanded without failing.
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
 use syn::spanned::Spanned;
 use syn::{Attribute, Data, DeriveInput, Field, Fields, GenericArgument, Ident, Path, PathArguments, Type, Visibility};
 
 use super::emits::Emit;
+use super::flatten::Flattened;
 use super::input::{FieldOptions, Flag, Input, Name, Target};
 use super::key::Key;
-use super::{emits, key, name};
+use super::{emits, flatten, key, name};
 use crate::attribute::{Value, plain_name};
 use crate::diagnostics::{Errors, did_you_mean};
+use crate::spans::generated;
 use crate::validate::{Rule, ValidatedField, rules_of_struct};
 
 /// The checked model. With mistakes it holds what could be understood.
@@ -18,6 +20,8 @@ pub(crate) struct Model {
     pub(crate) vis: Visibility,
     pub(crate) table: String,
     pub(crate) columns: Vec<Column>,
+    /// Fields that are several columns.
+    pub(crate) flattened: Vec<Flattened>,
     /// Fields that are not stored.
     pub(crate) skipped: Vec<Ident>,
     pub(crate) uniques: Vec<Key>,
@@ -25,6 +29,8 @@ pub(crate) struct Model {
     /// The rules of the struct itself.
     pub(crate) whole: Vec<Rule>,
     pub(crate) emits: Vec<Emit>,
+    /// Whether the rules of the columns are checks of the table.
+    pub(crate) checked: bool,
 }
 
 /// One field that is a column.
@@ -38,6 +44,8 @@ pub(crate) struct Column {
     /// The column's name in the table.
     pub(crate) name: String,
     pub(crate) role: Role,
+    /// The field of the struct and the field in that, if the column is a part of a value.
+    pub(crate) part: Option<(Ident, Ident)>,
     pub(crate) reference: Option<Reference>,
     pub(crate) rules: ValidatedField,
 }
@@ -68,6 +76,8 @@ pub(crate) enum Role {
     CreatedBy,
     UpdatedBy,
     DeletedAt,
+    /// One of several columns of a field.
+    Part,
 }
 
 impl Role {
@@ -78,7 +88,7 @@ impl Role {
     /// The mark, for those that the description of the entity names by it.
     pub(crate) fn name(self) -> Option<&'static str> {
         Some(match self {
-            Self::Plain | Self::MadeId | Self::GivenId => return None,
+            Self::Plain | Self::MadeId | Self::GivenId | Self::Part => return None,
             Self::Version => "version",
             Self::CreatedAt => "created_at",
             Self::UpdatedAt => "updated_at",
@@ -91,6 +101,16 @@ impl Role {
     /// Whether the caller says the value when the row is made.
     pub(crate) fn is_given(self) -> bool {
         matches!(self, Self::Plain | Self::GivenId)
+    }
+}
+
+impl Column {
+    /// The value of the column in a row.
+    pub(crate) fn of(&self, row: &TokenStream) -> TokenStream {
+        match (&self.part, &self.ident) {
+            (Some((owner, part)), _) => generated!(#row.#owner.#part),
+            (None, ident) => generated!(#row.#ident),
+        }
     }
 }
 
@@ -120,7 +140,15 @@ pub(crate) fn check(input: Input<'_>, errors: &mut Errors) -> Model {
     let table = table(item, options.table, understood.on_struct, errors);
     let (mut columns, mut skipped) = (Vec::new(), Vec::new());
     let (mut uniques, mut indexes) = (Vec::new(), Vec::new());
+    let mut flattened = Vec::new();
     for ((field, options), rules) in fields.into_iter().zip(rules(item, errors)) {
+        if options.flatten.is_some() {
+            if let Some((value, parts)) = flatten::read(field, options, rules, columns.len(), errors) {
+                flattened.push(value);
+                columns.extend(parts);
+            }
+            continue;
+        }
         let (unique, index) = (options.unique.is_some(), options.index.is_some());
         match column(field, options, rules, errors) {
             Some(column) => {
@@ -141,7 +169,8 @@ pub(crate) fn check(input: Input<'_>, errors: &mut Errors) -> Model {
     key::read("index", options.index, &columns, &mut indexes, errors);
     let emits = emits::read(options.emits, errors);
     let (ident, vis) = (item.ident.clone(), item.vis.clone());
-    let model = Model { ident, vis, table, columns, skipped, uniques, indexes, whole, emits };
+    let checked = options.unchecked.and_then(|value| value.take(errors)).is_none();
+    let model = Model { ident, vis, table, columns, flattened, skipped, uniques, indexes, whole, emits, checked };
     if understood.on_fields {
         emits::check(&model, errors);
     }
@@ -282,7 +311,8 @@ fn column(field: &Field, mut options: FieldOptions, rules: ValidatedField, error
     };
     let docs = field.attrs.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned().collect();
     let (vis, ty) = (field.vis.clone(), field.ty.clone());
-    Some(Column { ident, vis, ty, docs, field: field_name, name, role, reference, rules })
+    let part = None;
+    Some(Column { ident, vis, ty, docs, field: field_name, name, role, part, reference, rules })
 }
 
 fn reference(Target { entity, on_delete }: Target, errors: &mut Errors) -> Reference {

@@ -145,6 +145,15 @@ fn expand(krate: &Path, model: &Model) -> TokenStream {
                 __shared::Literal::Text(::std::borrow::ToOwned::to_owned(self.as_str()))
             }
         }
+        #[automatically_derived]
+        impl __shared::Item for #ident {
+            fn to_json(&self) -> ::core::result::Result<__shared::JsonValue, &'static str> {
+                ::core::result::Result::Ok(__shared::text_item(self.as_str()))
+            }
+            fn from_json(__value: __shared::JsonValue) -> ::core::option::Option<Self> {
+                __shared::item_text(&__value, <Self as __shared::FromToken>::from_token)
+            }
+        }
         #token
         #[automatically_derived]
         impl __shared::FromToken for #ident {

@@ -8,7 +8,7 @@ use syn::{Ident, Path};
 use super::check::{Column, Model, OnDelete, Reference, Role, place};
 use super::name::of_constraint;
 use super::sql::Statements;
-use super::surface::{impls, new_ident, patch_ident, types};
+use super::surface::{impls, new_ident, patch_ident, ruled, types};
 use super::{emits, key};
 use crate::attribute::plain_name;
 use crate::spans::{generated, in_block, respanned};
@@ -49,9 +49,18 @@ fn entity(model: &Model) -> TokenStream {
     let Model { ident, columns, skipped, .. } = model;
     let (new, patch, (column_defs, def)) = (new_ident(model), patch_ident(model), def(model));
     let Some(Column { ident: id, ty: id_type, .. }) = model.id() else { return TokenStream::new() };
-    let idents: Vec<&Ident> = columns.iter().map(|column| &column.ident).collect();
-    let values: Vec<TokenStream> = columns.iter().map(value).collect();
-    let positions = 0..columns.len();
+    let bound = columns.iter().map(|column| {
+        let (value, of_row) = (value(column), column.of(&generated!(__row)));
+        // of a part, the compiler finds the type: that the declared one fits is checked elsewhere, once
+        let bind =
+            if column.role == Role::Part { generated!(__shared::bind_part) } else { generated!(#value::bind_to) };
+        generated!(#bind(__insert, |__row| &#of_row);)
+    });
+    let read = columns.iter().enumerate().filter(|(_, column)| column.role != Role::Part).map(|(position, column)| {
+        let (ident, value) = (&column.ident, value(column));
+        generated!(#ident: #value::read(__row, #position)?,)
+    });
+    let flattened = model.flattened.iter().map(|field| field.read_from(model));
     let version = model.with(Role::Version).map(|column| {
         let (ident, version) = (&column.ident, judged(column, &generated!(__shared::Version)));
         generated! {
@@ -72,11 +81,12 @@ fn entity(model: &Model) -> TokenStream {
             #version
             #whole
             fn bind(__insert: &mut __shared::Insert<'_, Self>) {
-                #(#values::bind_to(__insert, |__row| &__row.#idents);)*
+                #(#bound)*
             }
             fn from_row(__row: &__shared::Row) -> __shared::Result<Self> {
                 ::core::result::Result::Ok(Self {
-                    #(#idents: #values::read(__row, #positions)?,)*
+                    #(#read)*
+                    #(#flattened)*
                     #(#skipped: ::core::default::Default::default(),)*
                 })
             }
@@ -90,10 +100,13 @@ fn whole(model: &Model) -> Option<TokenStream> {
         return None;
     }
     let calls = calls(&model.whole, &model.ident, &generated!(self));
-    let fields = model.columns.iter().map(|Column { ident, role, .. }| match role {
-        Role::Plain => generated!(#ident: __shared::patched(&self.#ident, __patch.#ident.as_ref()),),
-        _ => generated!(#ident: __shared::patched(&self.#ident, ::core::option::Option::None),),
-    });
+    let fields = model.columns.iter().filter(|column| column.role != Role::Part);
+    let flattened = model.flattened.iter().map(|field| (&field.ident, Role::Plain));
+    let fields =
+        fields.map(|Column { ident, role, .. }| (ident, *role)).chain(flattened).map(|(ident, role)| match role {
+            Role::Plain => generated!(#ident: __shared::patched(&self.#ident, __patch.#ident.as_ref()),),
+            _ => generated!(#ident: __shared::patched(&self.#ident, ::core::option::Option::None),),
+        });
     let skipped = &model.skipped;
     Some(generated! {
         fn check_whole(&self, __c: &mut __shared::Checker) { #calls }
@@ -107,10 +120,13 @@ fn whole(model: &Model) -> Option<TokenStream> {
 /// The columns, as an item, and the rest of what is known about the entity.
 fn def(model: &Model) -> (TokenStream, TokenStream) {
     let (name, table) = (plain_name(&model.ident), &model.table);
+    let (new, ruled) = (new_ident(model), if model.checked { ruled(model) } else { Vec::new() });
     let columns = model.columns.iter().map(|column| {
         let (Column { name, field, .. }, value) = (column, value(column));
         let renamed = (name != field).then(|| generated!(.of_field(#field)));
-        generated!(#value::SHAPE.column(#name) #renamed)
+        let rules = ruled.iter().position(|(ruled, _)| ruled.ident == column.ident);
+        let rules = rules.map(|at| generated!(.ruled(<#new as __shared::Validate>::RULES[#at].rules)));
+        generated!(#value::SHAPE.column(#name) #renamed #rules)
     });
     let id = model.id().map(|column| &column.name);
     let given = model.with(Role::GivenId).is_some().then(|| generated!(.given()));
@@ -174,11 +190,12 @@ fn new_entity(model: &Model) -> TokenStream {
     let dated = [Role::CreatedAt, Role::UpdatedAt].into_iter().any(|role| model.with(role).is_some());
     let now = dated.then(|| generated!(let __now = __shared::now();));
     let entity = plain_name(ident);
-    let fields = model.columns.iter().map(|column| {
+    let flattened = model.flattened.iter().map(|field| field.stored(model));
+    let fields = model.columns.iter().filter(|column| column.role != Role::Part).map(|column| {
         let ident = &column.ident;
         let judged = |bound| judged(column, &bound);
         let value = match column.role {
-            Role::Plain => {
+            Role::Plain | Role::Part => {
                 let value = value(column);
                 generated!(#value::stored(self.#ident))
             }
@@ -216,7 +233,7 @@ fn new_entity(model: &Model) -> TokenStream {
             fn into_entity(self) -> __shared::Result<#ident> {
                 #now
                 ::core::result::Result::Ok(#ident {
-                    #(#fields)* #(#skipped: ::core::default::Default::default(),)*
+                    #(#fields)* #(#flattened)* #(#skipped: ::core::default::Default::default(),)*
                 })
             }
         }
@@ -226,7 +243,8 @@ fn new_entity(model: &Model) -> TokenStream {
 fn patch(model: &Model) -> TokenStream {
     let patch = patch_ident(model);
     let plain: Vec<&Column> = model.columns.iter().filter(|column| column.role == Role::Plain).collect();
-    let parameter = if plain.is_empty() { generated!(_) } else { generated!(__set) };
+    let flattened = model.flattened.iter().map(|field| field.assign(model));
+    let parameter = if plain.is_empty() && model.flattened.is_empty() { generated!(_) } else { generated!(__set) };
     let columns = plain.iter().map(|column| {
         let (Column { ident, name, .. }, value) = (column, value(column));
         generated!(__set.column(#name, &self.#ident, #value::bind);)
@@ -234,7 +252,7 @@ fn patch(model: &Model) -> TokenStream {
     generated! {
         #[automatically_derived]
         impl __shared::EntityPatch for #patch {
-            fn assign(&self, #parameter: &mut __shared::Assignments) { #(#columns)* }
+            fn assign(&self, #parameter: &mut __shared::Assignments) { #(#columns)* #(#flattened)* }
         }
     }
 }
@@ -256,8 +274,10 @@ fn checks(model: &Model) -> TokenStream {
         });
         Some(generated!(#[allow(unused_qualifications)] const _: () = #check; #set_null))
     });
+    let parts = model.flattened.iter().map(|field| field.check(model));
     generated! {
         const _: () = __shared::check_entity(<#ident as __shared::Entity>::DEF);
         #(#references)*
+        #(#parts)*
     }
 }

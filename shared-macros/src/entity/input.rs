@@ -1,8 +1,9 @@
 //! The item and its `#[entity(..)]` attributes, as written.
 
 use darling::FromMeta;
-use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Data, DeriveInput, Field, Fields, Ident, LitStr, Meta, MetaList, Path, Token};
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Data, DeriveInput, Field, Fields, Ident, LitStr, Meta, MetaList, Path, Token, Type};
 
 use super::key::KeyOf;
 use crate::attribute::{CratePath, Form, Keys, Value, crate_path, options, text};
@@ -33,6 +34,7 @@ pub(crate) struct Options {
     pub(crate) index: Vec<Value<KeyOf>>,
     #[darling(multiple)]
     pub(crate) emits: Vec<Value<EmitList>>,
+    pub(crate) unchecked: Option<Value<Flag>>,
     #[darling(rename = "crate")]
     krate: Option<Value<CratePath>>,
 }
@@ -40,7 +42,7 @@ pub(crate) struct Options {
 const KEYS: Keys<'_> = Keys {
     of: "entity",
     noun: "key",
-    known: &["table", "unique", "index", "emits", "crate"],
+    known: &["table", "unique", "index", "emits", "unchecked", "crate"],
     repeatable: &["unique", "index", "emits"],
 };
 
@@ -59,6 +61,7 @@ pub(crate) struct FieldOptions {
     pub(crate) unique: Option<Value<Flag>>,
     pub(crate) index: Option<Value<Flag>>,
     pub(crate) references: Option<Value<Target>>,
+    pub(crate) flatten: Option<Value<Parts>>,
     pub(crate) rename: Option<Value<Name>>,
 }
 
@@ -76,6 +79,7 @@ const FIELD_KEYS: Keys<'_> = Keys::of(
         "references",
         "unique",
         "index",
+        "flatten",
         "rename",
         "skip",
     ],
@@ -166,5 +170,24 @@ impl Parse for Target {
         let on_delete = Some(input.parse()?);
         input.parse::<Option<Token![,]>>()?;
         Ok(Self { entity, on_delete })
+    }
+}
+
+/// `flatten(street: String, city: String)`.
+pub(crate) struct Parts(pub(crate) Vec<(Ident, Type)>);
+
+impl Form for Parts {
+    const TAKES: &'static str =
+        "the fields of the value and their types, such as `flatten(street: String, city: String)`";
+
+    fn read(meta: &Meta) -> Option<Self> {
+        let part = |input: ParseStream<'_>| {
+            let name = input.parse()?;
+            input.parse::<Token![:]>()?;
+            Ok((name, input.parse()?))
+        };
+        let parts = |input: ParseStream<'_>| Punctuated::<(Ident, Type), Token![,]>::parse_terminated_with(input, part);
+        let parts = parts.parse2(meta.require_list().ok()?.tokens.clone()).ok()?;
+        (!parts.is_empty()).then(|| Self(parts.into_iter().collect()))
     }
 }

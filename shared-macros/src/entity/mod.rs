@@ -6,6 +6,7 @@ mod emits;
 mod enumeration;
 mod expand;
 mod fallback;
+mod flatten;
 mod input;
 mod key;
 mod name;

@@ -23,7 +23,13 @@ fn defect(name: &str) -> Option<String> {
 pub(super) fn table(name: &LitStr, errors: &mut Errors) -> Option<String> {
     let text = name.value();
     if let Some(why) = defect(&text) {
-        errors.report(name, format!("`{text}` cannot be the name of a table: {why}"));
+        let help = match text.split_once('.') {
+            Some((schema, table)) if defect(schema).is_none() && defect(table).is_none() => format!(
+                "\nhelp: SQLite has no schemas; write `{schema}_{table}`, or `{table}` and let Postgres look into the schema: `ALTER ROLE … SET search_path = {schema}`"
+            ),
+            _ => String::new(),
+        };
+        errors.report(name, format!("`{text}` cannot be the name of a table: {why}{help}"));
         return None;
     }
     for (prefix, owner) in [("sqlite_", "SQLite"), ("shared_", "`shared`")] {

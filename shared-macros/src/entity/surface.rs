@@ -3,9 +3,10 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote_spanned};
-use syn::{Ident, Path};
+use syn::{Attribute, Ident, Path};
 
 use super::check::{Column, Model, Reference, Role, place};
+use super::flatten::Flattened;
 use super::key;
 use crate::attribute::plain_name;
 use crate::spans::generated;
@@ -14,7 +15,7 @@ use crate::validate::{ValidatedField, field_orders, field_rules, table};
 /// The types themselves; their impls are for a block.
 pub(super) fn types(krate: &Path, model: &Model) -> TokenStream {
     let (new, patch) = (new_type(model), patch_type(model));
-    let orders = ruled(model).into_iter().map(|column| field_orders(krate, &column.rules));
+    let orders = ruled(model).into_iter().map(|(field, _)| field_orders(krate, field));
     generated!(#new #patch #(#orders)*)
 }
 
@@ -36,9 +37,17 @@ pub(super) fn patch_ident(model: &Model) -> Ident {
 }
 
 fn docs(column: &Column) -> TokenStream {
-    match column.docs.as_slice() {
+    docs_or(&column.docs, || format!("The column `{}`.", column.name))
+}
+
+fn value_doc(field: &Flattened) -> String {
+    format!("The value `{}`, of several columns.", plain_name(&field.ident))
+}
+
+fn docs_or(docs: &[Attribute], text: impl FnOnce() -> String) -> TokenStream {
+    match docs {
         [] => {
-            let text = format!("The column `{}`.", column.name);
+            let text = text();
             generated!(#[doc = #text])
         }
         docs => generated!(#(#docs)*),
@@ -49,11 +58,12 @@ fn with_role(model: &Model, role: impl Fn(Role) -> bool) -> Vec<&Column> {
     model.columns.iter().filter(|column| role(column.role)).collect()
 }
 
-/// The columns that a caller supplies, as far as they have rules.
-fn ruled(model: &Model) -> Vec<&Column> {
-    let mut columns = with_role(model, Role::is_given);
-    columns.retain(|column| !column.rules.rules.is_empty());
-    columns
+/// What a caller supplies, as far as it has rules, and whether a patch can set it.
+pub(super) fn ruled(model: &Model) -> Vec<(&ValidatedField, bool)> {
+    let columns = with_role(model, Role::is_given);
+    let columns = columns.into_iter().map(|column| (&column.rules, column.role == Role::Plain));
+    let fields = columns.chain(model.flattened.iter().map(|field| (&field.rules, true)));
+    fields.filter(|(field, _)| !field.rules.is_empty()).collect()
 }
 
 fn new_type(model: &Model) -> TokenStream {
@@ -63,6 +73,10 @@ fn new_type(model: &Model) -> TokenStream {
         let (docs, Column { vis, ident, ty, .. }) = (docs(column), column);
         generated!(#docs #vis #ident: #ty,)
     });
+    let fields = fields.chain(model.flattened.iter().map(|field| {
+        let (docs, Flattened { vis, ident, ty, .. }) = (docs_or(&field.docs, || value_doc(field)), field);
+        generated!(#docs #vis #ident: #ty,)
+    }));
     generated! {
         #[doc = #doc]
         #[derive(::core::fmt::Debug, ::core::clone::Clone)]
@@ -76,17 +90,19 @@ fn validate_new(model: &Model) -> TokenStream {
     if ruled.is_empty() {
         return validate(&ident, None, None);
     }
-    let (names, types): (Vec<_>, Vec<_>) = ruled.iter().map(|column| (&column.ident, &column.ty)).unzip();
+    let (names, types): (Vec<_>, Vec<_>) = ruled.iter().map(|(field, _)| (&field.ident, &field.ty)).unzip();
     // written once, for the new row and for the patch
-    let rules = ruled.iter().map(|column| {
-        let (ident, rules) = (&column.ident, field_rules(&column.rules, &generated!(__value)));
+    let rules = ruled.iter().map(|(field, _)| {
+        let (ident, rules) = (&field.ident, field_rules(field, &generated!(__value)));
         generated!(if let ::core::option::Option::Some(__value) = #ident { #rules })
     });
+    let many = (ruled.len() > 6).then(|| generated!(#[allow(clippy::too_many_arguments)]));
     let call = generated!(Self::rules(__c, #(::core::option::Option::Some(&self.#names)),*));
-    let fields: Vec<&ValidatedField> = ruled.iter().map(|column| &column.rules).collect();
+    let fields: Vec<&ValidatedField> = ruled.iter().map(|(field, _)| *field).collect();
     let check = validate(&ident, table(&fields, &[]), Some(call));
     generated! {
         impl #ident {
+            #many
             fn rules(__c: &mut __shared::Checker, #(#names: ::core::option::Option<&#types>),*) { #(#rules)* }
         }
         #check
@@ -111,7 +127,9 @@ fn patch_type(model: &Model) -> TokenStream {
     let doc = format!("What an update of a [`{}`] changes; what is not set stays as it is.", plain_name(&model.ident));
     let fields = with_role(model, |role| role == Role::Plain)
         .into_iter()
-        .map(|Column { ident, ty, .. }| generated!(#ident: ::core::option::Option<#ty>,));
+        .map(|Column { ident, ty, .. }| (ident, ty))
+        .chain(model.flattened.iter().map(|Flattened { ident, ty, .. }| (ident, ty)))
+        .map(|(ident, ty)| generated!(#ident: ::core::option::Option<#ty>,));
     generated! {
         #[doc = #doc]
         #[derive(::core::fmt::Debug, ::core::clone::Clone, ::core::default::Default)]
@@ -139,10 +157,11 @@ fn patch_impls(model: &Model) -> TokenStream {
     // of an id that the caller gives there are rules, but it never changes
     let given: Vec<TokenStream> = ruled(model)
         .into_iter()
-        .map(|Column { ident, role, .. }| match role {
-            Role::Plain => generated!(self.#ident.as_ref()),
-            _ => generated!(::core::option::Option::None),
-        })
+        .map(
+            |(ValidatedField { ident, .. }, can_be_set)| {
+                if can_be_set { generated!(self.#ident.as_ref()) } else { generated!(::core::option::Option::None) }
+            },
+        )
         .collect();
     let (table, call) = if given.is_empty() {
         (None, None)
@@ -151,11 +170,22 @@ fn patch_impls(model: &Model) -> TokenStream {
         (Some(table), Some(generated!(#new::rules(__c, #(#given),*))))
     };
     let check = validate(&ident, table, call);
+    let values = model.flattened.iter().map(|Flattened { ident, ty, vis, .. }| {
+        let doc = format!("Sets all columns of `{}`.", plain_name(ident));
+        generated! {
+            #[doc = #doc]
+            #vis fn #ident(mut self, value: #ty) -> Self {
+                self.#ident = ::core::option::Option::Some(value);
+                self
+            }
+        }
+    });
     generated! {
         impl #ident {
             /// Nothing is set yet.
             #vis fn new() -> Self { <Self as ::core::default::Default>::default() }
             #(#setters)*
+            #(#values)*
         }
         #check
     }
@@ -178,7 +208,9 @@ fn unique(model: &Model, name: &str, fields: &[&str], filter: &TokenStream) -> T
 
 fn columns(model: &Model) -> TokenStream {
     let entity = &model.ident;
-    let constants = model.columns.iter().map(|column| {
+    // two of one name have been refused
+    let twice = |i: usize, column: &Column| model.columns[..i].iter().any(|first| first.field == column.field);
+    let constants = model.columns.iter().enumerate().filter(|(i, column)| !twice(*i, column)).map(|(_, column)| {
         let Column { ident, ty, vis, name, reference, .. } = column;
         let (constant, doc) = (constant(column), docs(column));
         match reference {
@@ -196,8 +228,9 @@ fn columns(model: &Model) -> TokenStream {
         let vis = &model.vis;
         let (idents, types): (Vec<_>, Vec<_>) = columns.iter().map(|column| (&column.ident, &column.ty)).unzip();
         let constants = columns.iter().map(|column| constant(column));
+        let rows = columns.iter().map(|column| column.of(&generated!(__row)));
         let only = key::filters(model, key, constant);
-        let unique = unique(model, &key::name(model, key, "key"), &fields, &generated!(Self::#by(#(&__row.#idents),*)));
+        let unique = unique(model, &key::name(model, key, "key"), &fields, &generated!(Self::#by(#(&#rows),*)));
         generated! {
             #[doc = #doc]
             #vis fn #by(#(#idents: impl __IntoValue<#types>),*) -> __shared::Filter<Self> {

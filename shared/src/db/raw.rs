@@ -87,6 +87,7 @@ mod postgres {
             ColumnType::BigInt => 20,
             ColumnType::Boolean => 16,
             ColumnType::Double => 701,
+            ColumnType::Decimal => 1700,
             ColumnType::Text => 25,
             ColumnType::Bytes => 17,
             ColumnType::Json => 3802,

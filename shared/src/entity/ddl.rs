@@ -13,7 +13,7 @@ impl EntityDef {
     /// The statements that create the table and its indexes where they are missing.
     ///
     /// Keys and constraints have names: `{table}_pkey`, `{table}_{columns}_key`, `{table}_{column}_fkey`,
-    /// `{table}_{column}_check`, `{table}_{columns}_idx`. With `deleted_at`, what is unique is unique among the
+    /// `{table}_{column}_check`, `{table}_{column}_{rule}_check`, `{table}_{columns}_idx`. With `deleted_at`, what is unique is unique among the
     /// rows that are not deleted.
     #[must_use]
     pub fn ddl(&self, engine: Engine) -> String {
@@ -34,7 +34,9 @@ impl EntityDef {
                 reference.on_delete.sql()
             ));
         }
-        lines.extend(self.columns.iter().filter_map(|column| check_line(self.table, column, engine)));
+        lines.extend(
+            self.checks(engine).into_iter().map(|(name, _, sql)| format!("CONSTRAINT \"{name}\" CHECK ({sql})")),
+        );
 
         let mut sql = format!("CREATE TABLE IF NOT EXISTS \"{}\" (\n    {}\n)", self.table, lines.join(",\n    "));
         sql.push_str(match engine {
@@ -110,31 +112,12 @@ fn column_line(column: &ColumnDef, engine: Engine) -> String {
     format!("\"{}\" {}{collation}{null}", column.name, ty.sql(engine))
 }
 
-fn check_line(table: &str, column: &ColumnDef, engine: Engine) -> Option<String> {
-    let allowed = match column.shape.allowed {
-        [] if engine == Engine::Sqlite && column.shape.ty == ColumnType::Boolean => "0, 1".to_owned(),
-        [] => return None,
-        texts => texts.iter().map(|text| format!("'{}'", text.replace('\'', "''"))).collect::<Vec<_>>().join(", "),
-    };
-    let name = check_name(table, column.name);
-    Some(format!("CONSTRAINT \"{name}\" CHECK (\"{}\" IN ({allowed}))", column.name))
-}
-
 /// The name of the primary key of a table.
 pub(crate) fn primary_key(table: &str) -> String {
     cut(table.to_owned(), "_pkey")
 }
 
-fn check_name(table: &str, column: &str) -> String {
-    cut(format!("{table}_{column}"), "_check")
-}
-
-/// Whether a constraint is one that a column's type or rules ask for.
-pub(crate) fn is_check_of(constraint: &str, table: &str, column: &ColumnDef) -> bool {
-    constraint == check_name(table, column.name)
-}
-
-fn cut(mut name: String, suffix: &str) -> String {
+pub(super) fn cut(mut name: String, suffix: &str) -> String {
     let longest = MAX_NAME - suffix.len();
     let at = (0..=longest.min(name.len())).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
     name.truncate(at);

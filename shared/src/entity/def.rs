@@ -5,6 +5,7 @@ use std::fmt;
 use super::literal::Literal;
 use crate::db::{Engine, Names};
 use crate::event::EventInfo;
+use crate::validate::Rule;
 
 /// Everything about an entity that is known at compile time: its table, its columns and its statements.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +33,7 @@ pub struct EntityDef {
 }
 
 /// One column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct ColumnDef {
     /// Its name in the table.
     pub name: &'static str,
@@ -40,9 +41,17 @@ pub struct ColumnDef {
     pub field: &'static str,
     /// What can be in it.
     pub shape: Shape,
+    /// The rules for its values. Those that SQL can say are checks of the table.
+    pub rules: &'static [Rule],
 }
 
 impl ColumnDef {
+    /// The same column with rules.
+    #[must_use]
+    pub const fn ruled(self, rules: &'static [Rule]) -> Self {
+        Self { rules, ..self }
+    }
+
     /// The same column of a field with another name.
     #[must_use]
     pub const fn of_field(self, field: &'static str) -> Self {
@@ -67,7 +76,7 @@ impl Shape {
     /// A column of this shape, of a field with the same name.
     #[must_use]
     pub const fn column(self, name: &'static str) -> ColumnDef {
-        ColumnDef { name, field: name, shape: self }
+        ColumnDef { name, field: name, shape: self, rules: &[] }
     }
 
     /// Whether it may be NULL.
@@ -309,9 +318,11 @@ pub enum ColumnType {
     Double,
     /// `String` and enums.
     Text,
+    /// `rust_decimal::Decimal`.
+    Decimal,
     /// `Vec<u8>`.
     Bytes,
-    /// `Json<T>`.
+    /// `Json<T>` and lists.
     Json,
 }
 
@@ -330,13 +341,14 @@ impl ColumnType {
                 Self::BigInt => "bigint",
                 Self::Boolean => "boolean",
                 Self::Double => "double precision",
+                Self::Decimal => "numeric",
                 Self::Text => "text",
                 Self::Bytes => "bytea",
                 Self::Json => "jsonb",
             },
             Engine::Sqlite => match self {
                 Self::Uuid | Self::Bytes => "BLOB",
-                Self::Timestamp | Self::Date | Self::Time | Self::Text | Self::Json => "TEXT",
+                Self::Timestamp | Self::Date | Self::Time | Self::Text | Self::Decimal | Self::Json => "TEXT",
                 Self::SmallInt | Self::Integer | Self::BigInt | Self::Boolean => "INTEGER",
                 Self::Double => "REAL",
             },

@@ -63,10 +63,13 @@
 //! # Ok::<(), shared::Error>(()) }).unwrap();
 //! ```
 
+mod checks;
 mod column;
 mod containment;
 mod cursor;
 mod ddl;
+#[cfg(feature = "decimal")]
+mod decimal;
 mod def;
 mod emit;
 mod filter;
@@ -77,6 +80,7 @@ mod into_value;
 mod json;
 mod key;
 mod keyset;
+mod list;
 mod literal;
 mod load;
 mod lock;
@@ -101,9 +105,10 @@ mod write;
 
 use std::hash::Hash;
 
+pub(crate) use self::checks::is_check_of;
 pub use self::column::{Column, Order};
 pub use self::cursor::{Cursor, CursorKey};
-pub(crate) use self::ddl::{in_order_of_references, is_check_of, primary_key};
+pub(crate) use self::ddl::{in_order_of_references, primary_key};
 pub use self::def::{
     ColumnDef, ColumnType, Condition, EntityDef, Is, KeyDef, OnDelete, ReferenceDef, Roles, Shape, Statements,
 };
@@ -114,6 +119,7 @@ pub use self::id::{EntityId, MadeId};
 pub use self::into_value::IntoValue;
 pub use self::json::Json;
 pub use self::key::UniqueKey;
+pub use self::list::Item;
 pub use self::literal::{Constant, Literal};
 pub use self::load::RefersTo;
 pub use self::lock::LockedQuery;

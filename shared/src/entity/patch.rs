@@ -4,6 +4,7 @@ use super::def::EntityDef;
 use super::filter::Node;
 use super::select::{Rows, touch};
 use super::statement::Statement;
+use super::value::EntityValue;
 use crate::db::{Args, Engine, SqlText};
 use crate::validate::Validate;
 
@@ -41,12 +42,23 @@ impl Assignments {
     /// For generated code: sets a column, if there is a value for it.
     #[doc(hidden)]
     pub fn column<T>(&mut self, name: &'static str, value: &Option<T>, bind: fn(&T, &mut Args)) {
-        let Some(value) = value else { return };
+        if let Some(value) = value {
+            bind(value, self.set(name));
+        }
+    }
+
+    /// For generated code: sets a column of a value that has several.
+    #[doc(hidden)]
+    pub fn part<T: EntityValue>(&mut self, name: &'static str, value: &T) {
+        value.bind(self.set(name));
+    }
+
+    fn set(&mut self, name: &'static str) -> &mut Args {
         self.statement.push(if self.is_empty { " SET " } else { ", " });
         self.is_empty = false;
         self.statement.name(name);
         self.statement.push(" = ");
-        bind(value, self.statement.placeholder());
+        self.statement.placeholder()
     }
 
     /// Whether no column was set.

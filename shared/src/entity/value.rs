@@ -18,9 +18,10 @@ use crate::phi::Phi;
 /// | `i16`, `i32`, `i64` | `smallint`, `integer`, `bigint` | `INTEGER` |
 /// | `bool` | `boolean` | `INTEGER`, 0 or 1 |
 /// | `f64` | `double precision` | `REAL` |
+/// | `rust_decimal::Decimal` (feature `decimal`) | `numeric` | `TEXT` of all 57 digits, which sorts like the number |
 /// | `String`, [`Token`](crate::event::subject::Token) | `text COLLATE "C"` | `TEXT` |
 /// | `Vec<u8>` | `bytea` | `BLOB` |
-/// | [`Json<T>`](super::Json) | `jsonb` | `TEXT` |
+/// | [`Json<T>`](super::Json), `Vec<T>` of the other types ([`Item`](super::Item)) | `jsonb` | `TEXT` |
 /// | `#[derive(EntityEnum)]` | `text` with a check | `TEXT` with a check |
 /// | `#[derive(EntityValue)] struct X(T)` | as `T` | as `T` |
 /// | `Option<T>` | as `T`, nullable | as `T`, nullable |
@@ -29,7 +30,7 @@ use crate::phi::Phi;
 /// What one of the engines cannot keep is refused on both, so that code that works on one works on the other:
 /// a text with U+0000 (Postgres has no such text), `NaN` (SQLite stores NULL for it), years outside of 0 to 9999
 /// (their text does not sort), a leap second as a `NaiveTime`. Times are kept in microseconds; what is finer is
-/// dropped before the row is written, and the returned entity says what is stored.
+/// dropped before the row is written, and the returned entity says what is stored. A `Decimal` loses zeros at its end.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no column type",
     label = "cannot be stored in a column",
@@ -119,7 +120,7 @@ pub(super) enum Rows<'a, R> {
 #[diagnostic::on_unimplemented(
     message = "a column of `{Self}` cannot be compared or sorted",
     label = "has no order that both engines share",
-    note = "every column type but `Json` can be compared"
+    note = "every column type but `Json` and lists can be compared"
 )]
 pub trait Comparable: EntityValue {}
 
@@ -131,11 +132,11 @@ pub trait Comparable: EntityValue {}
 )]
 pub trait Searchable: Comparable {}
 
-/// Types whose columns are JSON: [`Json`](super::Json), and `Option`, `Phi` or a newtype of it.
+/// Types whose columns are JSON: [`Json`](super::Json), lists, and `Option`, `Phi` or a newtype of it.
 #[diagnostic::on_unimplemented(
     message = "a column of `{Self}` is not JSON",
     label = "is not JSON",
-    note = "`contains_json` works on `Json<…>`, and on `Option`, `Phi` and newtypes of it"
+    note = "`contains_json` works on `Json<…>`, on lists, and on `Option`, `Phi` and newtypes of it"
 )]
 pub trait Document: EntityValue {}
 

@@ -4,6 +4,7 @@ mod engines;
 mod vocabulary;
 
 mod actors;
+mod checks;
 mod deletion;
 mod drift;
 mod emits;
@@ -17,5 +18,7 @@ mod queries_pages;
 mod queries_parts;
 mod tables;
 mod upserts;
+mod value_objects;
 mod values;
+mod values_lists;
 mod writes;
