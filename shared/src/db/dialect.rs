@@ -75,6 +75,11 @@ impl SqlText {
         Self(Cow::Owned(text))
     }
 
+    #[cfg(feature = "postgres")]
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     pub(crate) fn into_sql(self) -> sqlx::SqlStr {
         use sqlx::SqlSafeStr as _;
         match self.0 {

@@ -1,6 +1,6 @@
 //! Where a statement runs: on a pooled connection or inside a transaction. One code path for both engines.
 
-use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use futures_util::TryStreamExt as _;
 
 use super::Db;
 use super::dialect::{Args, ArgsInner, Engine, Row, RowInner, SqlText};
@@ -122,6 +122,17 @@ impl Executor {
         !self.db().is_behind_pgbouncer()
     }
 
+    /// Whether a connection that is busy would keep every other statement waiting.
+    pub(crate) fn has_one_connection(&self) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Db(db) => *db.location() == super::Location::Memory,
+            #[cfg(not(feature = "sqlite"))]
+            Self::Db(_) => false,
+            Self::Tx(_) => true,
+        }
+    }
+
     /// Publishes in the transaction that this is.
     pub(crate) fn publish(&self, drafts: Vec<Draft>) -> Result<()> {
         match self {
@@ -167,19 +178,38 @@ impl Executor {
         args: Args,
         names: Option<&Names>,
     ) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        self.for_each(access, sql, args, names, |row| rows.push(row)).await?;
+        Ok(rows)
+    }
+
+    /// Does something quick with each row of a result.
+    pub(crate) async fn for_each(
+        &self,
+        access: Access,
+        sql: impl Into<SqlText>,
+        args: Args,
+        names: Option<&Names>,
+        mut with: impl FnMut(Row) + Send,
+    ) -> Result<()> {
         let sql = sql.into().into_sql();
         if let Some(error) = args.failed {
             return Err(error);
         }
         match self {
             Self::Db(db) => on_pool!(db, access, sql, names, args.inner, |arguments, connection, row| {
-                let rows = sqlx::query_with(sql, arguments)
-                    .persistent(self.prepares())
-                    .fetch(connection)
-                    .map_ok(|found| Row(row(found)));
-                rows.try_collect::<Vec<Row>>().await
+                let mut rows = sqlx::query_with(sql, arguments).persistent(self.prepares()).fetch(connection);
+                loop {
+                    match rows.try_next().await {
+                        Ok(Some(found)) => with(Row(row(found))),
+                        Ok(None) => break Ok(()),
+                        Err(error) => break Err(error),
+                    }
+                }
             }),
-            Self::Tx(tx) => on_tx!(tx, access, sql, names, |checkout| checkout.fetch_all(sql, args.inner).await),
+            Self::Tx(tx) => {
+                on_tx!(tx, access, sql, names, |checkout| checkout.for_each(sql, args.inner, &mut with).await)
+            }
         }
     }
 
@@ -198,69 +228,6 @@ impl Executor {
         }
     }
 
-    /// Rows one by one, with the server's back-pressure. Inside a transaction all rows are read first: its
-    /// connection must be free for the statements that the caller runs between two rows.
-    pub(crate) fn stream(
-        &self,
-        sql: impl Into<SqlText>,
-        mut args: Args,
-        names: Option<&'static Names>,
-    ) -> BoxStream<'static, Result<Row>> {
-        let (sql, engine) = (sql.into(), self.engine());
-        if let Some(error) = args.failed.take() {
-            return futures_util::stream::once(async { Err(error) }).boxed();
-        }
-        match self.clone() {
-            Self::Db(db) => async_rows(move |sender| async move {
-                let sql = sql.into_sql();
-                let translate = |error| classify(error, engine, names);
-                match args.inner {
-                    #[cfg(feature = "postgres")]
-                    ArgsInner::Postgres(arguments) => {
-                        let mut lease = match Lease::acquire(db.postgres_pool()).await {
-                            Ok(lease) => lease,
-                            Err(error) => return drop(sender.send(Err(translate(error))).await),
-                        };
-                        let prepares = !db.is_behind_pgbouncer();
-                        if !prepares && let Err(error) = lease.begin("BEGIN READ ONLY").await {
-                            return drop(sender.send(Err(translate(error))).await);
-                        }
-                        let mut rows = sqlx::query_with(sql, arguments).persistent(prepares).fetch(lease.connection());
-                        loop {
-                            // the time for one row: a slow reader of the stream is not the server's fault
-                            let Some(next) = limited(db.limit(), rows.next()).await else {
-                                drop(rows);
-                                lease.kill();
-                                return drop(sender.send(Err(SILENT)).await);
-                            };
-                            let Some(found) = next else { return };
-                            let found = found.map(|found| Row(RowInner::Postgres(found))).map_err(translate);
-                            if sender.send(found).await.is_err() {
-                                return;
-                            }
-                        }
-                    }
-                    #[cfg(feature = "sqlite")]
-                    ArgsInner::Sqlite(arguments) => {
-                        let mut rows = sqlx::query_with(sql, arguments).fetch(db.sqlite_pool(Access::Read));
-                        while let Some(found) = rows.next().await {
-                            let found = found.map(|found| Row(RowInner::Sqlite(found))).map_err(translate);
-                            if sender.send(found).await.is_err() {
-                                return;
-                            }
-                        }
-                    }
-                }
-            }),
-            tx @ Self::Tx(_) => {
-                futures_util::stream::once(async move { tx.fetch_all(Access::Read, sql, args, names).await })
-                    .map_ok(|rows| futures_util::stream::iter(rows.into_iter().map(Ok)))
-                    .try_flatten()
-                    .boxed()
-            }
-        }
-    }
-
     /// Runs statements that take no arguments and may be several in one text: DDL.
     pub(crate) async fn execute_script(&self, sql: impl Into<SqlText>) -> Result<()> {
         let sql = sql.into().into_sql();
@@ -274,23 +241,4 @@ impl Executor {
             Self::Tx(tx) => on_tx!(tx, Access::Read, sql, None, |checkout| checkout.script(sql).await),
         }
     }
-}
-
-/// A stream out of a future that sends: the future runs inside the stream and ends with it.
-fn async_rows<F, Fut>(produce: F) -> BoxStream<'static, Result<Row>>
-where
-    F: FnOnce(tokio::sync::mpsc::Sender<Result<Row>>) -> Fut + Send + 'static,
-    Fut: Future<Output = ()> + Send + 'static,
-{
-    let (sender, receiver) = tokio::sync::mpsc::channel(32);
-    let mut producer = Box::pin(produce(sender));
-    let mut receiver = receiver;
-    let mut producing = true;
-    futures_util::stream::poll_fn(move |cx| {
-        if producing && producer.as_mut().poll(cx).is_ready() {
-            producing = false;
-        }
-        receiver.poll_recv(cx)
-    })
-    .boxed()
 }

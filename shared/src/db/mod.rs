@@ -15,6 +15,7 @@ pub mod outbox;
 mod proof;
 pub(crate) mod raw;
 mod schema;
+mod stream;
 mod tx;
 mod tx_options;
 mod watch;

@@ -250,7 +250,7 @@ impl Outbox {
     pub fn entries(&self) -> BoxStream<'static, Result<OutboxEntry>> {
         let executor = self.db.executor();
         let sql = "SELECT seq, event_id, subject, event_type, event_key, created_at, published_at FROM shared_outbox ORDER BY seq";
-        executor
+        self.db
             .stream(sql, executor.args(), None)
             .and_then(|row| async move {
                 Ok(OutboxEntry {

@@ -220,15 +220,19 @@ impl Checkout<'_> {
         })
     }
 
-    pub(super) async fn fetch_all(&mut self, sql: SqlStr, args: ArgsInner) -> sqlx::Result<Vec<Row>> {
+    pub(super) async fn for_each(
+        &mut self,
+        sql: SqlStr,
+        args: ArgsInner,
+        with: &mut (dyn FnMut(Row) + Send),
+    ) -> sqlx::Result<()> {
         let persistent = !self.tx.db.is_behind_pgbouncer();
         on_connection!(self, args, |args, connection, row| {
-            sqlx::query_with(sql, args)
-                .persistent(persistent)
-                .fetch(connection)
-                .map_ok(|found| Row(row(found)))
-                .try_collect()
-                .await
+            let mut rows = sqlx::query_with(sql, args).persistent(persistent).fetch(connection);
+            while let Some(found) = rows.try_next().await? {
+                with(Row(row(found)));
+            }
+            Ok(())
         })
     }
 

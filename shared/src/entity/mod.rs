@@ -98,6 +98,7 @@ pub(crate) mod scalar;
 mod search;
 mod select;
 mod statement;
+mod streaming;
 mod upsert;
 pub(crate) mod value;
 mod work;

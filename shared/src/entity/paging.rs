@@ -137,6 +137,7 @@ impl Prepared {
             columns: self.columns.clone(),
             order: &self.order,
             after: self.after.as_ref(),
+            only: None,
             // one more, to see whether there are more
             limit: i64::try_from(self.limit + 1).ok(),
             lock: None,

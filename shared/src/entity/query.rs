@@ -3,15 +3,12 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
-
 use super::Entity;
 use super::column::{Column, Order, OrderBy};
 use super::filter::Filter;
 use super::keyset::complete;
 use super::lock::{Lock, LockedQuery};
-use super::output::{Output, Selected};
+use super::output::Output;
 use super::projection::Projection;
 use super::select::{Reading, Rows};
 use super::value::EntityValue;
@@ -273,33 +270,18 @@ impl<E: Entity, O: Send + 'static> Query<E, O> {
         Ok(row.is_some())
     }
 
-    /// The rows one by one, however many there are: as fast as they are taken, in memory that does not grow. Inside
-    /// a transaction they are read at once, since its connection must be free for other statements meanwhile.
-    ///
-    /// The stream holds a connection until it ends or is dropped.
-    pub fn stream(self) -> BoxStream<'static, Result<O>> {
-        let limit = match self.limit {
-            Limit::Rows(rows) => Some(rows),
-            Limit::Default | Limit::None => None,
-        };
-        let (sql, args) = self.select_rows(limit);
-        let output = self.output;
-        self.executor.stream(sql, args, Some(&E::DEF.names)).map(move |row| output.read(&row?)).boxed()
-    }
-
     /// What a lock is taken for is a write.
     fn access(&self) -> Access {
         if self.lock.is_some() { Access::Write } else { Access::Read }
     }
 
-    fn select_rows(&self, limit: Option<usize>) -> (SqlText, Args) {
+    pub(super) fn select_rows(&self, limit: Option<usize>) -> (SqlText, Args) {
         let order = if self.order.is_empty() { Vec::new() } else { complete(E::DEF, &self.order) };
         let reading = Reading {
-            columns: Selected::new(E::DEF, self.output.columns),
             order: &order,
-            after: None,
             limit: limit.map(|rows| i64::try_from(rows).unwrap_or(i64::MAX)),
             lock: self.lock,
+            ..Reading::new(E::DEF, self.output.columns)
         };
         self.rows.read(self.executor.engine(), &reading)
     }

@@ -35,7 +35,7 @@ impl Rows {
 
     /// All columns of all rows, in any order.
     pub(super) fn select(&self, engine: Engine) -> (SqlText, Args) {
-        self.read(engine, &Reading::new(self.of))
+        self.read(engine, &Reading::new(self.of, Columns::All))
     }
 
     /// `SELECT … FROM … WHERE … ORDER BY … LIMIT …`
@@ -67,6 +67,16 @@ impl Rows {
         statement.push(" FROM ");
         statement.name(self.of.table);
         let word = self.conditions(statement);
+        if let Some(ids) = reading.only {
+            let id = self.of.id_column();
+            statement.push(word);
+            statement.name(id.name);
+            for (i, value) in ids.iter().enumerate() {
+                statement.push(if i == 0 { " IN (" } else { ", " });
+                statement.placeholder().add_raw(value, id.shape.ty);
+            }
+            statement.push(")");
+        }
         if let Some(position) = reading.after {
             statement.push(word);
             position.after(reading.order, statement);
@@ -173,7 +183,7 @@ impl Rows {
     /// wait for each other and do not deadlock. A transaction on SQLite has the whole database to itself.
     pub(super) fn select_to_change(&self, engine: Engine) -> (SqlText, Args) {
         let order = complete(self.of, &[]);
-        self.read(engine, &Reading { order: &order, lock: Some(Lock::Wait), ..Reading::new(self.of) })
+        self.read(engine, &Reading { order: &order, lock: Some(Lock::Wait), ..Reading::new(self.of, Columns::All) })
     }
 }
 
@@ -185,13 +195,16 @@ pub(super) struct Reading<'a> {
     pub(super) order: &'a [OrderBy],
     /// Only rows after this position in the order.
     pub(super) after: Option<&'a Position>,
+    /// Only rows with these ids, of which there is at least one.
+    pub(super) only: Option<&'a [&'a [u8]]>,
     pub(super) limit: Option<i64>,
     pub(super) lock: Option<Lock>,
 }
 
 impl Reading<'_> {
-    fn new(of: &'static EntityDef) -> Self {
-        Self { columns: Selected::new(of, Columns::All), order: &[], after: None, limit: None, lock: None }
+    /// These columns of all rows, in any order.
+    pub(super) fn new(of: &'static EntityDef, columns: Columns) -> Self {
+        Self { columns: Selected::new(of, columns), order: &[], after: None, only: None, limit: None, lock: None }
     }
 }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::column::OrderBy;
 use super::insert;
 use super::keyset::complete;
-use super::output::{Columns, Selected};
+use super::output::Columns;
 use super::select::{Reading, Rows};
 use super::*;
 use crate::db::{Engine, SqlText};
@@ -76,7 +76,7 @@ const COLUMNS: &str =
     r#""id", "ward", "doctor_id", "starts_at", "status", "urgent", "remarks", "version", "changed_at", "deleted_at""#;
 
 fn reading<'a>(of: &'static EntityDef, order: &'a [OrderBy], limit: Option<i64>) -> Reading<'a> {
-    Reading { columns: Selected::new(of, Columns::All), order, after: None, limit, lock: None }
+    Reading { order, limit, ..Reading::new(of, Columns::All) }
 }
 
 fn plain(sql: SqlText) -> String {

@@ -16,6 +16,7 @@ mod queries_json;
 mod queries_locks;
 mod queries_pages;
 mod queries_parts;
+mod queries_streams;
 mod tables;
 mod upserts;
 mod value_objects;

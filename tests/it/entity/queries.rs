@@ -18,7 +18,6 @@ on_every_engine!(
     rows_come_in_the_asked_order,
     a_query_without_a_limit_refuses_to_cut_off,
     many_ids_are_read_in_their_order,
-    a_stream_yields_every_row,
 );
 
 /// Rows in which the nullable columns are sometimes NULL, and what Rust finds in them.
@@ -213,34 +212,4 @@ async fn many_ids_are_read_in_their_order(db: Db) {
     let found = repo.get_many(&wanted).await.unwrap();
     assert_eq!(found, created.into_iter().rev().collect::<Vec<_>>());
     assert_eq!(repo.get_many(&[]).await.unwrap(), []);
-}
-
-async fn a_stream_yields_every_row(db: Db) {
-    use futures_util::TryStreamExt as _;
-    let repo = db.repo::<Ward>();
-    let new: Vec<NewWard> = (0..2_345).map(|i| NewWard { code: format!("{i:04}"), part_of: None, beds: i }).collect();
-    repo.create_many(new).await.unwrap();
-    let beds: Vec<i32> =
-        repo.query().order_by(Ward::CODE.asc()).stream().map_ok(|ward| ward.beds).try_collect().await.unwrap();
-    assert_eq!(beds, (0..2_345).collect::<Vec<_>>());
-    let some: Vec<Ward> = repo.query().limit(3).stream().try_collect().await.unwrap();
-    assert_eq!(some.len(), 3);
-    // while a stream is read in a transaction, the transaction can be used
-    db.transaction(async |tx| {
-        let repo = tx.repo::<Ward>();
-        let mut stream = repo.query().filter(Ward::BEDS.lt(10)).stream();
-        while let Some(ward) = stream.try_next().await? {
-            repo.update(&ward, WardPatch::new().beds(ward.beds + 10_000)).await?;
-        }
-        Ok(())
-    })
-    .await
-    .unwrap();
-    assert_eq!(repo.query().filter(Ward::BEDS.ge(10_000)).count().await.unwrap(), 10);
-    // dropped half-way, it gives its connection back
-    for _ in 0..20 {
-        let mut stream = repo.query().stream();
-        assert!(stream.try_next().await.unwrap().is_some());
-    }
-    assert_eq!(repo.count().await.unwrap(), 2_345);
 }
