@@ -1,13 +1,16 @@
 //! Futures dropped at any await: a transaction is there as a whole or not at all, and its connection is clean.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::StreamExt as _;
+use shared::db::{Isolation, TxOptions};
 use shared::prelude::*;
 use tests::eventually;
 
 use crate::surroundings::{
-    Moment, SOON, Surroundings, Thing, cases, clean, dropped_after, events, named, names, thing,
+    Moment, SOON, Surroundings, Thing, ThingPatch, cases, clean, dropped_after, events, named, names, thing,
 };
 
 cases! {
@@ -15,6 +18,7 @@ cases! {
         a_transaction_dropped_at_any_step_is_whole_or_nothing,
         a_transaction_dropped_while_it_waits_for_a_connection_leaves_none,
         a_statement_dropped_at_any_step_leaves_a_clean_connection,
+        any_call_dropped_at_any_step_leaves_a_clean_connection,
     ],
     lasting: [],
 }
@@ -107,4 +111,62 @@ async fn a_statement_dropped_at_any_step_leaves_a_clean_connection(place: Surrou
         }
     }
     panic!("they did not come to their end in {MOST} steps");
+}
+
+type Call<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// One of each kind of call. What comes of it does not matter: the one before may have been dropped or not.
+fn call(number: usize, db: &Db, seen: &Thing) -> Option<Call<'static>> {
+    let (db, seen) = (db.clone(), seen.clone());
+    let things = db.repo::<Thing>();
+    let changed = || ThingPatch::new().name("changed");
+    Some(match number {
+        0 => Box::pin(async move { drop(things.get(seen.id).await) }),
+        1 => Box::pin(async move { drop(things.query().filter(Thing::NAME.ne("x")).all().await) }),
+        2 => Box::pin(async move { drop(things.query().stream().collect::<Vec<_>>().await) }),
+        3 => Box::pin(async move { drop(things.count().await) }),
+        4 => Box::pin(async move { drop(things.update(&seen, changed()).await) }),
+        5 => Box::pin(async move { drop(things.update_where(Thing::ID.eq(seen.id), changed()).await) }),
+        6 => Box::pin(async move { drop(things.delete_where(Thing::NAME.eq("gone")).await) }),
+        7 => Box::pin(async move { drop(db.ping().await) }),
+        8 => Box::pin(async move { drop(db.health().await) }),
+        9 => Box::pin(async move { drop(db.check_tables(&entities![Thing]).await) }),
+        10 => Box::pin(async move { drop(db.create_tables(&entities![Thing]).await) }),
+        11 => Box::pin(async move { drop(db.outbox().pending().await) }),
+        12 => Box::pin(async move {
+            let options = TxOptions::new().isolation(Isolation::Serializable).read_only().retry(2);
+            drop(db.transaction_with(options, async |tx| tx.repo::<Thing>().count().await).await);
+        }),
+        13 => Box::pin(async move {
+            let options = TxOptions::new().isolation(Isolation::RepeatableRead).retry(2);
+            drop(db.transaction_with(options, async |tx| tx.repo::<Thing>().update(&seen, changed()).await).await);
+        }),
+        14 => Box::pin(async move { drop(db.read_only().repo::<Thing>().query().stream().next().await) }),
+        _ => return None,
+    })
+}
+
+async fn any_call_dropped_at_any_step_leaves_a_clean_connection(place: Surroundings) {
+    let db = place.db().await;
+    let seen = db.repo::<Thing>().create(thing("seen")).await.expect("it is written");
+    let mut number = 0;
+    while call(number, &db, &seen).is_some() {
+        let mut ended = false;
+        // larger steps later: some calls take many
+        let mut steps = 0;
+        while !ended {
+            assert!(steps < MOST, "call {number} did not come to its end");
+            for moment in [Moment::Waiting, Moment::Woken] {
+                let call = call(number, &db, &seen).expect("it is there");
+                ended = dropped_after(steps, moment, call).await.is_some();
+                clean(&db).await;
+                // and one that writes, where the call before only read
+                let name = ThingPatch::new().name(format!("{number} {steps} {moment:?}"));
+                db.repo::<Thing>().update(&seen, name).await.expect("the connection is as it was");
+            }
+            steps += 1 + steps / 8;
+        }
+        number += 1;
+    }
+    assert_eq!(number, 15);
 }
