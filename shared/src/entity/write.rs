@@ -13,8 +13,10 @@ use super::select::Rows;
 use super::value::{EntityValue, Insert, Rows as Inserted};
 use super::work::Work;
 use super::{Entity, NewEntity, read, read_count};
+#[cfg(feature = "postgres")]
+use crate::db::Executor;
 use crate::db::executor::Access;
-use crate::db::{Args, Engine, Executor, SqlText};
+use crate::db::{Args, Engine, SqlText};
 use crate::error::{Error, Result};
 use crate::event::Draft;
 use crate::validate::{Checker, Validate};
