@@ -3,8 +3,10 @@
 #[cfg(feature = "postgres")]
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use futures_util::StreamExt as _;
+#[cfg(feature = "postgres")]
+use futures_util::TryStreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::Db;
 use super::dialect::{Args, ArgsInner, Row, SqlText};

@@ -1,7 +1,7 @@
 //! Locking rows.
 
+use shared::Db;
 use shared::error::ErrorKind;
-use shared::{Db, Error};
 
 use crate::engines::on_every_engine;
 use crate::vocabulary::{NewWard, Ward, WardPatch};
@@ -93,7 +93,7 @@ async fn locked_rows_are_waited_for_left_out_or_an_error() {
             })
             .await;
             tx.repo::<Ward>().update_where(Ward::CODE.eq("00"), WardPatch::new().beds(77)).await?;
-            Ok::<_, Error>(waiting)
+            Ok::<_, shared::Error>(waiting)
         })
         .await;
     let ward = result.unwrap().await.unwrap().unwrap();
