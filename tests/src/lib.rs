@@ -2,6 +2,7 @@
 //!
 //! - [`Postgres`] and [`Nats`] start private servers on free ports, with their data in temporary
 //!   directories.
+//! - [`PgBouncer`] stands in front of a [`Postgres`] and lends its connections out by the transaction.
 //! - [`Process`] runs any program with its output captured, and can kill, stop and continue it.
 //! - [`Proxy`] sits between a client and a server and cuts, silences or slows the link.
 //! - [`python`] is an interpreter with the packages that programs in Python need.
@@ -21,6 +22,7 @@
 mod janitor;
 mod nats;
 mod official;
+mod pgbouncer;
 mod port;
 mod postgres;
 mod process;
@@ -33,6 +35,7 @@ mod wait;
 
 pub use nats::{Nats, NatsOptions};
 pub use official::{Official, OfficialSchema};
+pub use pgbouncer::PgBouncer;
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use process::{Launch, Process};

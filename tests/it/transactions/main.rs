@@ -9,11 +9,15 @@ mod surroundings;
 
 mod after_commit;
 mod dropped;
+#[cfg(feature = "postgres")]
+mod encrypted;
 mod ending;
 mod failed;
 mod migrations;
 mod nested;
 mod options;
+#[cfg(feature = "postgres")]
+mod pgbouncer;
 #[cfg(feature = "postgres")]
 mod silence;
 mod spawned;

@@ -2,10 +2,12 @@
 
 mod installation;
 mod template;
+mod tls;
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -79,6 +81,22 @@ impl Postgres {
         panic!("five ports in a row were taken by others while Postgres started")
     }
 
+    /// Starts a server that speaks TLS with a certificate for `localhost` and 127.0.0.1; returns the path of the
+    /// authority that signed it, in a directory that must be kept.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start), and when openssl is not installed (with the command that installs it).
+    pub async fn start_with_tls() -> (Self, PathBuf, Scratch) {
+        let files = Scratch::new("tls");
+        // for the server's user, whoever that is
+        fs::set_permissions(files.path(), fs::Permissions::from_mode(0o755)).expect("it is there");
+        let made = tls::Certificate::make(files.path());
+        let (certificate, key) = (made.certificate.to_string_lossy(), made.key.to_string_lossy());
+        let mut settings = FAST.to_vec();
+        settings.extend([("ssl", "on"), ("ssl_cert_file", &*certificate), ("ssl_key_file", &*key)]);
+        (Self::start_with(&settings).await, made.authority.clone(), files)
+    }
+
     /// The server that all tests of this binary share, started by the first one that asks. Give
     /// each test a [`database`](Self::database) of its own.
     ///
@@ -112,6 +130,11 @@ impl Postgres {
         }
         let _ = connection.close().await;
         self.url_of(&name)
+    }
+
+    /// Whether the tests run as root, and servers that refuse to as somebody else.
+    pub(crate) fn runs_as_another_user() -> bool {
+        installation().user.is_some()
     }
 
     /// The URL of the database `postgres`, which is there from the start.

@@ -191,19 +191,25 @@ fn refused(url: &Url, error: sqlx::Error) -> Error {
                 ),
             }
         }
+        // rustls says so of a certificate
+        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => handshake(url),
+        sqlx::Error::Tls(_) => handshake(url),
         sqlx::Error::Io(error) => url.error(
             format!("the server cannot be reached ({})", error.kind()),
             "start the server, or correct host and port; unset the variable to run embedded on SQLite",
-        ),
-        sqlx::Error::Tls(_) => url.error(
-            "the TLS handshake failed".into(),
-            "check the server's certificate; `sslrootcert=` in the URL is the path of the authority that signed it",
         ),
         _ => url.error(
             "the server did not answer as Postgres does".into(),
             "check that host and port are those of a Postgres server",
         ),
     }
+}
+
+fn handshake(url: &Url) -> Error {
+    url.error(
+        "the TLS handshake failed".into(),
+        "check the server's certificate; `sslrootcert=` in the URL is the path of the authority that signed it",
+    )
 }
 
 #[cfg(test)]
