@@ -1,6 +1,6 @@
 //! A clinic's services on FHIR records: scheduling, reminders, billing and a timeline, tied by events.
 //!
-//! Each service is a module with its entities and its subscribers; [`events`] is the vocabulary they share.
+//! Each service is a module with its entities and its subscribers; [`events`](mod@events) is the vocabulary they share.
 
 pub mod api;
 pub mod billing;
