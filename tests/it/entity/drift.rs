@@ -89,6 +89,8 @@ fn edits(postgres: bool) -> Vec<Edit> {
     let text = if postgres { "text COLLATE \"C\"" } else { "TEXT" };
     let (integer, double) = if postgres { ("integer", "double precision") } else { ("INTEGER", "REAL") };
     let (notes, required_notes) = (format!("\"notes\" {text},"), format!("\"notes\" {text} NOT NULL,"));
+    // no check and no index says its name
+    let date = format!("\"some_date\" {},", if postgres { "date" } else { "TEXT" });
     let beds = format!("\"bed_count\" {integer} NOT NULL");
     let name = format!("\"name\" {text} NOT NULL");
     let duration = "\"duration_minutes\" ";
@@ -98,7 +100,7 @@ fn edits(postgres: bool) -> Vec<Edit> {
     // instead of a constraint
     let nothing = "CHECK (1 = 1)";
     let mut edits = vec![
-        edit(appointments, &notes, "", Part::Column, "`notes` of table `appointments` is missing"),
+        edit(Everything::DEF, &date, "", Part::Column, "`some_date` of table `order` is missing"),
         edit(wards, &format!(",\n    {beds}"), "", Part::Column, "`bed_count` of table `wards` is missing"),
         edit(
             wards,
