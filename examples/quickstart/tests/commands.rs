@@ -108,7 +108,9 @@ async fn additions_are_recorded_and_then_nothing_differs() {
     assert!(!shell.0.join(LOCK).exists(), "a check writes nothing");
     shell.run("schema accept").await.says(0, &["recorded reminder.written version 1", "is up to date; commit it"]);
     shell.run("schema check").await.says(0, &["are what `events.lock.json` says"]);
-    shell.run("check").await.says(0, &["are what `events.lock.json` says", "database and bus are fine"]);
+    shell.run("check").await.says(2, &["the tables of the library itself are missing", "help: ", "`migrate`"]);
+    shell.run("migrate").await.says(0, &[]);
+    shell.run("check").await.says(0, &["are what `events.lock.json` says", "database, tables and bus are fine"]);
     let recorded = std::fs::read(shell.0.join(LOCK)).expect("the lock is there");
     shell.run("schema accept").await.says(0, &["is up to date"]);
     assert_eq!(std::fs::read(shell.0.join(LOCK)).expect("the lock is there"), recorded);
