@@ -226,8 +226,7 @@ pub fn item_text<T>(value: &serde_json::Value, find: impl FnOnce(&str) -> Option
 /// # Errors
 /// The column holds none of them.
 pub fn read_enum<T>(row: &Row, index: usize, find: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>> {
-    let Some(text) = String::read_option(row, index)? else { return Ok(None) };
-    find(&text).map(Some).ok_or_else(|| crate::db::dialect::unreadable(index))
+    row.text(index, find)
 }
 
 /// The table of an entity whose declaration was refused.

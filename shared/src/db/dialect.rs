@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
-use sqlx::Arguments as _;
 #[cfg(feature = "postgres")]
 use sqlx::postgres::{PgArguments, PgRow};
 #[cfg(feature = "sqlite")]
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Arguments as _, AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
 use super::identity::{Identify, Identity};
 use crate::error::{DecodeCode, DecodeError, Error, Result};
@@ -68,31 +69,27 @@ impl Sql {
 ///
 /// It cannot be made from a string outside of this crate, so no SQL text comes from a caller.
 #[derive(Debug, Clone)]
-pub struct SqlText(Cow<'static, str>);
+pub struct SqlText(SqlStr);
 
 impl SqlText {
-    pub(crate) fn built(text: String) -> Self {
-        Self(Cow::Owned(text))
+    pub(crate) fn built(text: impl Into<Arc<str>>) -> Self {
+        // audited: what this crate joins out of constants of its own and of its derives
+        Self(AssertSqlSafe(text.into()).into_sql_str())
     }
 
     #[cfg(feature = "postgres")]
     pub(super) fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
-    pub(crate) fn into_sql(self) -> sqlx::SqlStr {
-        use sqlx::SqlSafeStr as _;
-        match self.0 {
-            Cow::Borrowed(text) => text.into_sql_str(),
-            // audited: constants of this crate and of its derives, and what the query builder joins out of them
-            Cow::Owned(text) => sqlx::AssertSqlSafe(std::sync::Arc::<str>::from(text)).into_sql_str(),
-        }
+    pub(crate) fn into_sql(self) -> SqlStr {
+        self.0
     }
 }
 
 impl From<&'static str> for SqlText {
     fn from(text: &'static str) -> Self {
-        Self(Cow::Borrowed(text))
+        Self(text.into_sql_str())
     }
 }
 
@@ -301,8 +298,8 @@ impl Args {
         if text.contains('\0') {
             self.fail("a text contains the character U+0000, which Postgres cannot store; remove it");
         }
-        // SQLite's arguments own their data; Postgres' are copied into a buffer
-        self.add_split(|| text, || text.to_owned());
+        // SQLite's arguments own their data, this one in one piece; Postgres' are copied into a buffer
+        self.add_split(|| text, || Arc::<str>::from(text));
     }
 
     /// Makes the statement fail when it is run.
@@ -382,6 +379,38 @@ impl Row {
                 Ok(Some(value)) => sqlite(value).map(Some).ok_or_else(|| unreadable(index)),
                 Err(_) => Err(unreadable(index)),
             },
+        }
+    }
+
+    /// Reads a text without copying it; `None` for NULL.
+    pub(crate) fn text<T>(&self, index: usize, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>> {
+        use sqlx::Row as _;
+        let text: Option<&str> = match &self.0 {
+            #[cfg(feature = "postgres")]
+            RowInner::Postgres(row) => row.try_get(index),
+            #[cfg(feature = "sqlite")]
+            RowInner::Sqlite(row) => row.try_get(index),
+        }
+        .map_err(|_| unreadable(index))?;
+        text.map(|text| read(text).ok_or_else(|| unreadable(index))).transpose()
+    }
+
+    /// Reads a column that SQLite has as a text; `None` for NULL.
+    pub(crate) fn get_or_text<P: PgRead>(
+        &self,
+        index: usize,
+        read: impl FnOnce(&str) -> Option<P>,
+    ) -> Result<Option<P>> {
+        #[cfg(not(feature = "sqlite"))]
+        let _ = read;
+        match &self.0 {
+            #[cfg(feature = "postgres")]
+            RowInner::Postgres(row) => {
+                use sqlx::Row as _;
+                row.try_get(index).map_err(|_| unreadable(index))
+            }
+            #[cfg(feature = "sqlite")]
+            RowInner::Sqlite(_) => self.text(index, read),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What makes a query the same query: its values, as bytes.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 /// Values, one after the other. Different ones never become the same bytes.
@@ -53,6 +55,7 @@ identify! {
     bool: value => b'b', [u8::from(*value)];
     f64: value => b'f', value.to_bits().to_le_bytes();
     String: value => b't', value.as_bytes();
+    Arc<str>: value => b't', value.as_bytes();
     Vec<u8>: value => b'x', value;
     Uuid: value => b'u', value.as_bytes();
 }

@@ -22,7 +22,8 @@ impl Pooled for sqlx::Postgres {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         // The pool asks the server whether the connection is clean, and waits for the answer for ever: behind a dead
         // link every connection would be lost to the pool.
-        let returned = connection.return_to_pool();
+        // boxed: it is large, and would be copied from place to place until it runs
+        let returned = Box::pin(connection.return_to_pool());
         runtime.spawn(async move {
             let _closed_when_it_takes_longer = tokio::time::timeout(RETURN, returned).await;
         });

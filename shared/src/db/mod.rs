@@ -14,6 +14,8 @@ pub mod migrate;
 pub mod outbox;
 mod proof;
 pub(crate) mod raw;
+#[cfg(feature = "sqlite")]
+mod rows;
 mod schema;
 mod stream;
 mod tx;

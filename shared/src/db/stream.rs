@@ -16,6 +16,8 @@ use super::executor::Access;
 use super::failure::Names;
 #[cfg(feature = "sqlite")]
 use super::failure::classify;
+#[cfg(feature = "sqlite")]
+use super::rows;
 #[cfg(feature = "postgres")]
 use super::tx::Tx;
 #[cfg(feature = "postgres")]
@@ -42,13 +44,11 @@ impl Db {
             #[cfg(feature = "postgres")]
             ArgsInner::Postgres(_) => by_cursor(db, sql, args, names),
             #[cfg(feature = "sqlite")]
-            ArgsInner::Sqlite(arguments) => by_sender(move |sender| async move {
+            ArgsInner::Sqlite(arguments) => rows::stream(move |sink| async move {
                 let mut rows = sqlx::query_with(sql.into_sql(), arguments).fetch(db.sqlite_pool(Access::Read));
                 while let Some(found) = rows.next().await {
                     let found = found.map(|row| Row(RowInner::Sqlite(row)));
-                    if sender.send(found.map_err(|error| classify(error, Engine::Sqlite, names))).await.is_err() {
-                        return;
-                    }
+                    sink.send(found.map_err(|error| classify(error, Engine::Sqlite, names))).await;
                 }
             }),
         }
@@ -117,24 +117,4 @@ impl Declared {
             fetch: SqlText::built(format!("FETCH FORWARD {ROWS} FROM {name}")),
         }
     }
-}
-
-/// A stream out of a future that sends: the future runs inside the stream and ends with it.
-#[cfg(feature = "sqlite")]
-fn by_sender<F, Fut>(produce: F) -> BoxStream<'static, Result<Row>>
-where
-    F: FnOnce(tokio::sync::mpsc::Sender<Result<Row>>) -> Fut + Send + 'static,
-    Fut: Future<Output = ()> + Send + 'static,
-{
-    let (sender, receiver) = tokio::sync::mpsc::channel(32);
-    let mut producer = Box::pin(produce(sender));
-    let mut receiver = receiver;
-    let mut producing = true;
-    stream::poll_fn(move |cx| {
-        if producing && producer.as_mut().poll(cx).is_ready() {
-            producing = false;
-        }
-        receiver.poll_recv(cx)
-    })
-    .boxed()
 }

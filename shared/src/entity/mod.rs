@@ -99,6 +99,7 @@ mod search;
 mod select;
 mod statement;
 mod streaming;
+mod update;
 mod upsert;
 pub(crate) mod value;
 mod work;

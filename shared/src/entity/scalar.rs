@@ -4,7 +4,6 @@ use uuid::Uuid;
 
 use super::def::ColumnType;
 use super::value::{Comparable, EntityValue, Searchable, bind_pg_array};
-use crate::db::dialect::unreadable;
 use crate::db::{Args, Row};
 use crate::error::Result;
 use crate::event::subject::Token;
@@ -107,8 +106,7 @@ impl EntityValue for Token {
     }
 
     fn read_option(row: &Row, index: usize) -> Result<Option<Self>> {
-        let text: Option<String> = row.get(index)?;
-        text.map(|text| Self::try_from(text).map_err(|_| unreadable(index))).transpose()
+        row.text(index, |text| Self::parse(text).ok())
     }
 }
 impl Comparable for Token {}

@@ -37,6 +37,11 @@ impl Statement {
         Ok(bytes)
     }
 
+    /// Goes on from a text and the arguments in it.
+    pub(super) fn from_parts(sql: String, args: Args) -> Self {
+        Self { sql, args }
+    }
+
     pub(super) fn engine(&self) -> Engine {
         self.args.engine()
     }
@@ -47,23 +52,12 @@ impl Statement {
 
     /// A name of a table, column or constraint. Names are checked by the derive: they contain no quotes.
     pub(super) fn name(&mut self, name: &str) {
-        self.sql.push('"');
-        self.sql.push_str(name);
-        self.sql.push('"');
+        quoted(&mut self.sql, name);
     }
 
     /// A placeholder, to be followed by binding its value.
-    ///
-    /// SQLite takes `$1` for a name, and looks names up one by one: with thousands of them that is most of the
-    /// statement's time. A bare `?` has no name.
     pub(super) fn placeholder(&mut self) -> &mut Args {
-        match self.engine() {
-            Engine::Postgres => {
-                // writing to a string cannot fail
-                let _infallible = write!(self.sql, "${}", self.args.len() + 1);
-            }
-            Engine::Sqlite => self.sql.push('?'),
-        }
+        placeholder(&mut self.sql, self.args.engine(), self.args.len() + 1);
         &mut self.args
     }
 
@@ -73,5 +67,26 @@ impl Statement {
 
     pub(super) fn finish(self) -> (SqlText, Args) {
         (SqlText::built(self.sql), self.args)
+    }
+}
+
+/// A name of a table, column or constraint.
+pub(super) fn quoted(sql: &mut String, name: &str) {
+    sql.push('"');
+    sql.push_str(name);
+    sql.push('"');
+}
+
+/// The placeholder of a statement's `number`th argument.
+///
+/// SQLite takes `$1` for a name, and looks names up one by one: with thousands of them that is most of the statement's
+/// time. A bare `?` has no name.
+pub(super) fn placeholder(sql: &mut String, engine: Engine, number: usize) {
+    match engine {
+        Engine::Postgres => {
+            // writing to a string cannot fail
+            let _infallible = write!(sql, "${number}");
+        }
+        Engine::Sqlite => sql.push('?'),
     }
 }

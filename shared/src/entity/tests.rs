@@ -198,6 +198,38 @@ fn an_update_names_the_columns_that_are_set() {
     assert!(set.is_empty());
 }
 
+#[cfg(feature = "postgres")]
+#[test]
+fn the_update_of_one_row_has_a_text_for_each_set_of_columns() {
+    let visit = NewVisit {
+        ward: None,
+        doctor_id: Uuid::nil(),
+        starts_at: crate::time::now(),
+        status: Status::Booked,
+        urgent: true,
+        notes: None,
+    };
+    let visit = visit.into_entity().unwrap();
+    let update = |patch: VisitPatch, with_deleted| {
+        let mut set = Assignments::new(Visit::DEF, Engine::Postgres);
+        patch.assign(&mut set);
+        text(set.one_row(&visit, with_deleted))
+    };
+    let expected = |set: &str, numbers: [usize; 3], alive: &str| {
+        let [time, id, version] = numbers;
+        format!(
+            r#"UPDATE "visits" SET {set}, "changed_at" = ${time}, "version" = "version" + 1 WHERE "id" = ${id} AND "version" = ${version}{alive} RETURNING {COLUMNS}"#
+        )
+    };
+    let alive = r#" AND "deleted_at" IS NULL"#;
+    let (both, one) = (r#""urgent" = $1, "remarks" = $2"#, r#""remarks" = $1"#);
+    for _ in 0..2 {
+        assert_eq!(update(VisitPatch::new().notes(None).urgent(false), false), (expected(both, [3, 4, 5], alive), 5));
+        assert_eq!(update(VisitPatch::new().notes(None).urgent(true), true), (expected(both, [3, 4, 5], ""), 5));
+        assert_eq!(update(VisitPatch::new().notes(None), false), (expected(one, [2, 3, 4], alive), 4));
+    }
+}
+
 #[cfg(feature = "sqlite")]
 #[test]
 fn a_deletion_by_filter_marks_or_deletes() {

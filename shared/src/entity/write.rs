@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::emit::{self, Change, Kind};
 use super::filter::{Filter, Node, SQLITE_MAX_LIST};
 use super::insert;
-use super::patch::{Assignments, EntityPatch, one_row};
+use super::patch::{Assignments, EntityPatch};
 use super::repo::{Repo, equal, id_is};
 use super::role::bind_actor;
 use super::select::Rows;
@@ -99,7 +99,7 @@ impl<E: Entity> Repo<E> {
         patch.check(&mut checker);
         entity.check_patched(&patch, &mut checker);
         checker.finish(E::Patch::NAME)?;
-        if self.assignments(&patch).is_empty() || !emit::any_on::<E>(Kind::Updated) {
+        if !emit::any_on::<E>(Kind::Updated) || self.assignments(&patch).is_empty() {
             return self.update_row(entity, &patch).await;
         }
         let work = Work::begin(&self.executor).await?;
@@ -118,14 +118,17 @@ impl<E: Entity> Repo<E> {
     }
 
     async fn update_row(&self, entity: &E, patch: &E::Patch) -> Result<E> {
-        let set = self.assignments(patch);
-        let rows = one_row(self.rows(), id_is::<E>(entity.id().clone()), version_is(entity));
-        let names = Some(&E::DEF.names);
+        let (set, names) = (self.assignments(patch), Some(&E::DEF.names));
         let row = if set.is_empty() {
+            let mut rows = self.rows();
+            rows.and(id_is::<E>(entity.id().clone()));
+            if let Some(version) = version_is(entity) {
+                rows.and(version);
+            }
             let (sql, args) = rows.select(self.executor.engine());
             self.executor.fetch_optional(Access::Read, sql, args, names).await?
         } else {
-            let (sql, args) = set.returning(&rows);
+            let (sql, args) = set.one_row(entity, self.with_deleted);
             self.executor.fetch_optional(Access::Write, sql, args, names).await?
         };
         match row {
