@@ -1,15 +1,13 @@
 //! What it costs to decode an event of 250 bytes and to check its five rules, against serde_json alone and with garde
 //! after it.
 
-mod measure;
-
 use std::hint::black_box;
 
 use garde::Validate as _;
 use shared::event::decode_event;
 use shared::prelude::*;
 
-use self::measure::Case;
+use tests::measure::{self, Case};
 
 /// With a rule of every kind that is common.
 #[derive(Debug, Serialize, Deserialize, Event)]

@@ -3,13 +3,11 @@
 //! `cargo bench -p tests --bench subjects` prints a table: the map of patterns against asking the matcher about each
 //! pattern. A subject is covered by one or two patterns, or none, however many there are.
 
-mod measure;
-
 use std::hint::black_box;
 
 use fastrand::Rng;
-use measure::Case;
 use shared::event::subject::{PatternMap, covers};
+use tests::measure::{self, Case};
 
 const SUBJECTS: usize = 1_024;
 

@@ -7,6 +7,7 @@
 //! - [`Proxy`] sits between a client and a server and cuts, silences or slows the link.
 //! - [`python`] is an interpreter with the packages that programs in Python need.
 //! - [`Official`] judges documents by the official schemas of their formats.
+//! - [`measure`] times several ways to do a thing side by side: for the benchmarks.
 //! - [`eventually`] waits for a condition with a deadline, so that no test sleeps.
 //! - [`Scratch`] is a temporary directory.
 //!
@@ -20,6 +21,7 @@
 #![warn(missing_docs)]
 
 mod janitor;
+pub mod measure;
 mod nats;
 mod official;
 mod pgbouncer;
