@@ -92,6 +92,7 @@ macro_rules! entities {
 /// }
 ///
 /// // in a `#[test]`
+/// # #[cfg(feature = "sqlite")]
 /// shared::assert_schema!(scheduling());
 /// # if false {
 /// // the files for Postgres, where CI has a server

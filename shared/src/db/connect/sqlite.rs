@@ -1,11 +1,17 @@
 //! Pools of SQLite: one writer, several readers.
 
-use sqlx::ConnectOptions as _;
+use std::time::Duration;
+
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, SqlitePool};
+use tokio::time::Instant;
 
 use super::DbOptions;
 use crate::db::{Db, Location, Pool};
 use crate::error::{Error, Result};
+
+/// Between two tries to open a file that is busy.
+const AGAIN: Duration = Duration::from_millis(20);
 
 impl DbOptions {
     pub(super) async fn connect_sqlite(self) -> Result<Db> {
@@ -44,7 +50,7 @@ impl DbOptions {
             let only = only.map_err(|error| self.unopened(error))?;
             (only.clone(), only)
         } else {
-            let writer = one.connect_with(options.clone()).await.map_err(|error| self.unopened(error))?;
+            let writer = self.open(&one, &options).await?;
             let reader = SqlitePoolOptions::new()
                 .max_connections(self.max_connections.clamp(1, 8))
                 .idle_timeout(self.idle_timeout)
@@ -57,12 +63,20 @@ impl DbOptions {
         Ok(self.db(Pool::Sqlite { writer, reader }, location, None))
     }
 
+    /// Opens a file. Of several programs that turn on its write-ahead log at once, all but one are told that it is
+    /// busy, and at once: SQLite does not wait for that (<https://www.sqlite.org/wal.html>).
+    async fn open(&self, pool: &SqlitePoolOptions, options: &SqliteConnectOptions) -> Result<SqlitePool> {
+        let until = Instant::now() + self.acquire_timeout;
+        loop {
+            match pool.clone().connect_with(options.clone()).await {
+                Err(error) if code(&error) == "5" && Instant::now() < until => tokio::time::sleep(AGAIN).await,
+                opened => return opened.map_err(|error| self.unopened(error)),
+            }
+        }
+    }
+
     fn unopened(&self, error: sqlx::Error) -> Error {
-        let code = match &error {
-            sqlx::Error::Database(error) => error.code().unwrap_or_default().into_owned(),
-            _ => String::new(),
-        };
-        match code.as_str() {
+        match code(&error).as_str() {
             "14" => self.url.error(
                 "the file cannot be opened or created".into(),
                 "check that its folder exists and can be written",
@@ -72,5 +86,13 @@ impl DbOptions {
             "5" => self.url.error("the file is locked by another program".into(), "stop the other program"),
             _ => self.url.error("the file cannot be opened".into(), "check path and permissions"),
         }
+    }
+}
+
+/// SQLite's result code.
+fn code(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.code().unwrap_or_default().into_owned(),
+        _ => String::new(),
     }
 }
