@@ -114,7 +114,7 @@ impl LocalBus {
             for outcome in outcomes {
                 outcome.await.map_err(|_| stopped())?;
             }
-            Ok(Ack { stream: "local".into(), sequence: 0 })
+            Ok(Ack { stream: "local".into(), sequence: 0, duplicate: false })
         }))
     }
 }

@@ -59,6 +59,20 @@ pub(crate) struct Ack {
     pub(crate) stream: String,
     /// Its position there; 0 on the in-process bus.
     pub(crate) sequence: u64,
+    /// Whether the stream had it already.
+    pub(crate) duplicate: bool,
+}
+
+/// What a stream is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "nats"), allow(dead_code))] // only NATS has streams
+pub(crate) struct StreamState {
+    /// When it was made, in nanoseconds since 1970.
+    pub(crate) created_ns: i64,
+    /// The position of its first message.
+    pub(crate) first: i64,
+    /// The highest position that it has given.
+    pub(crate) last: i64,
 }
 
 /// The last event of a subject in a stream.
@@ -219,6 +233,35 @@ impl Bus {
             Transport::Local(bus) => bus.send(&event).await,
             #[cfg(feature = "nats")]
             Transport::Nats(bus) => bus.send(&event).await,
+        }
+    }
+
+    /// The number of the connection to the server; `None` while there is none. The in-process bus has one for ever.
+    pub(crate) fn link(&self) -> Option<u64> {
+        match &self.transport {
+            Transport::Local(_) => Some(0),
+            #[cfg(feature = "nats")]
+            Transport::Nats(bus) => bus.link(),
+        }
+    }
+
+    /// What a stream is like; `None` when there is no such stream.
+    #[cfg_attr(not(feature = "nats"), allow(clippy::unused_async, unused_variables))] // only NATS has streams
+    pub(crate) async fn stream_state(&self, stream: &str) -> Result<Option<StreamState>> {
+        match &self.transport {
+            Transport::Local(_) => Ok(None),
+            #[cfg(feature = "nats")]
+            Transport::Nats(bus) => bus.stream_state(stream).await,
+        }
+    }
+
+    /// The event id of the message at a position, empty when it has none; `None` when no message is there.
+    #[cfg_attr(not(feature = "nats"), allow(clippy::unused_async, unused_variables))] // only NATS has streams
+    pub(crate) async fn stored_id(&self, stream: &str, sequence: i64) -> Result<Option<String>> {
+        match &self.transport {
+            Transport::Local(_) => Ok(None),
+            #[cfg(feature = "nats")]
+            Transport::Nats(bus) => bus.stored_id(stream, sequence).await,
         }
     }
 

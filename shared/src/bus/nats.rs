@@ -2,6 +2,7 @@
 
 mod connect;
 mod pull;
+mod stored;
 mod topology;
 
 use std::collections::HashSet;
@@ -67,7 +68,7 @@ impl NatsBus {
         let (bus, event) = (self.clone(), event.clone());
         Ok(Box::pin(async move {
             let ack = acked.await.map_err(|error| bus.failure(error.kind(), &event))?;
-            Ok(Ack { stream: ack.stream, sequence: ack.sequence })
+            Ok(Ack { stream: ack.stream, sequence: ack.sequence, duplicate: ack.duplicate })
         }))
     }
 

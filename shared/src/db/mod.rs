@@ -10,10 +10,13 @@ mod identity;
 pub mod inbox;
 mod key;
 mod lease;
+pub(crate) mod ledger;
 pub mod migrate;
 pub mod outbox;
 mod proof;
 pub(crate) mod raw;
+#[cfg(feature = "postgres")]
+pub(crate) mod relay_lease;
 #[cfg(feature = "sqlite")]
 mod rows;
 mod schema;

@@ -20,6 +20,17 @@ const COLUMNS: &str = "event_id, subject, event_type, event_key, headers, payloa
 /// `$1…` of SQLite's multi-row insert stay below its limit of 32,766 parameters.
 const SQLITE_ROWS: usize = 1_000;
 
+const MARK: &str = "UPDATE shared_outbox SET published_at = $4, stream = done.stream, stream_seq = done.stream_seq \
+     FROM UNNEST($1::bigint[], $2::text[], $3::bigint[]) AS done (seq, stream, stream_seq) \
+     WHERE shared_outbox.seq = done.seq";
+
+/// Who takes the lease waits for this to end, and who comes after that notes nothing.
+const MARK_FENCED: &str =
+    "WITH fence AS MATERIALIZED (SELECT 1 FROM shared_relay WHERE epoch = $5 FOR SHARE) \
+     UPDATE shared_outbox SET published_at = $4, stream = done.stream, stream_seq = done.stream_seq \
+     FROM UNNEST($1::bigint[], $2::text[], $3::bigint[]) AS done (seq, stream, stream_seq) \
+     WHERE shared_outbox.seq = done.seq AND EXISTS (SELECT 1 FROM fence)";
+
 /// Stores events, as the last statement before a commit.
 ///
 /// On Postgres a lock per ordering key is taken first and held to the end of the transaction, so that
@@ -215,6 +226,15 @@ impl Outbox {
         count(row.as_ref(), 0)
     }
 
+    /// How many events wait to be published, and when the oldest of them was made.
+    pub(crate) async fn backlog(&self) -> Result<(u64, Option<DateTime<Utc>>)> {
+        let executor = self.db.executor();
+        let sql = "SELECT count(*), min(created_at) FROM shared_outbox WHERE published_at IS NULL";
+        let row = executor.fetch_optional(Access::Read, sql, executor.args(), None).await?;
+        let oldest = row.as_ref().map_or(Ok(None), |row| EntityValue::read(row, 1))?;
+        Ok((count(row.as_ref(), 0)?, oldest))
+    }
+
     /// The highest position given so far, 0 when there is none.
     ///
     /// # Errors
@@ -307,8 +327,9 @@ impl Outbox {
         rows.iter().map(|row| row.required(0)).collect()
     }
 
-    /// Notes what the bus took, in one statement.
-    pub(crate) async fn mark(&self, published: &[Published]) -> Result<()> {
+    /// Notes what the bus took, in one statement; returns how many rows there were to note it on. Nothing is noted for a
+    /// leader whose leadership, `epoch`, has ended.
+    pub(crate) async fn mark(&self, published: &[Published], epoch: Option<i64>) -> Result<u64> {
         let executor = self.db.executor();
         let now = crate::time::now();
         match executor.engine() {
@@ -318,12 +339,12 @@ impl Outbox {
                 EntityValue::bind_array(published.iter().map(|p| Some(&p.stream)), &mut args);
                 EntityValue::bind_array(published.iter().map(|p| Some(&p.stream_seq)), &mut args);
                 now.bind(&mut args);
-                let sql = "UPDATE shared_outbox SET published_at = $4, stream = done.stream, stream_seq = done.stream_seq \
-                     FROM UNNEST($1::bigint[], $2::text[], $3::bigint[]) AS done (seq, stream, stream_seq) \
-                     WHERE shared_outbox.seq = done.seq";
-                executor.execute(sql, args, None).await?;
+                let Some(epoch) = epoch else { return executor.execute(MARK, args, None).await };
+                epoch.bind(&mut args);
+                executor.execute(MARK_FENCED, args, None).await
             }
             Engine::Sqlite => {
+                let mut marked = 0;
                 for chunk in published.chunks(SQLITE_ROWS) {
                     let mut args = executor.args();
                     now.bind(&mut args);
@@ -332,11 +353,11 @@ impl Outbox {
                         done.stream.bind(&mut args);
                         done.stream_seq.bind(&mut args);
                     }
-                    executor.execute(SqlText::built(mark_rows(chunk.len())), args, None).await?;
+                    marked += executor.execute(SqlText::built(mark_rows(chunk.len())), args, None).await?;
                 }
+                Ok(marked)
             }
         }
-        Ok(())
     }
 
     /// Deletes published events older than `age`, a small batch at a time; returns how many.

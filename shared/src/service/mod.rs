@@ -6,6 +6,7 @@ mod cli;
 mod dispatch;
 mod extract;
 mod handle;
+mod metrics;
 mod raw;
 mod relay;
 mod running;
@@ -17,6 +18,7 @@ pub use self::captures::{Captures, FromCaptures};
 pub use self::extract::{Call, FromDelivery, Parts, State, States, transaction};
 #[cfg(feature = "sqlite")]
 pub(crate) use self::running::start_on;
+pub use self::metrics::{Metrics, OutboxMetrics, RelayMetrics};
 pub use self::running::{Running, start};
 pub use self::shutdown::signalled;
 pub use self::subscriber::{BoxFuture, OnUnknown, Outcome, Retry, Subscribe, Subscriber, SubscriberSpec};

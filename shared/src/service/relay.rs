@@ -1,8 +1,13 @@
 //! From the outbox to the bus: a single leader, in order per key, pipelined.
 
+mod audit;
+mod chores;
+mod counters;
 mod leader;
+mod replay;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -11,11 +16,15 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::chores::Chores;
+pub(crate) use self::counters::Counters;
 pub(crate) use self::leader::Leadership;
+use self::leader::{Candidate, Fence};
 use crate::bus::{Ack, Bus};
 use crate::db::outbox::{Pending, Published};
 use crate::db::{Db, Outbox};
 use crate::error::{Error, Result};
+use crate::event::subject;
 
 /// The most events that are on their way to the bus at once.
 const WINDOW: usize = 1_024;
@@ -39,9 +48,6 @@ const GAPS: i64 = 1_024;
 /// How often everything unpublished is read from the start.
 const RESCAN: Duration = Duration::from_secs(5);
 
-/// How often old rows are deleted.
-const PRUNE: Duration = Duration::from_secs(600);
-
 /// How long a process that must be alone waits for the one before it to be gone.
 const ALONE: Duration = Duration::from_secs(10);
 
@@ -51,8 +57,9 @@ const ALONE: Duration = Duration::from_secs(10);
 /// [`Error::Config`]: another process has it.
 pub(crate) async fn lead_alone(db: &Db) -> Result<Leadership> {
     let until = Instant::now() + ALONE;
+    let mut candidate = Candidate::new(db, false);
     loop {
-        if let Some(leadership) = Leadership::acquire(db).await {
+        if let Some(leadership) = candidate.ask().await {
             return Ok(leadership);
         }
         if Instant::now() >= until {
@@ -65,42 +72,53 @@ pub(crate) async fn lead_alone(db: &Db) -> Result<Leadership> {
     }
 }
 
+/// What a relay works with.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) db: Db,
+    pub(crate) bus: Bus,
+    /// How long published events are kept.
+    pub(crate) retention: Duration,
+    pub(crate) counters: Arc<Counters>,
+}
+
 /// Publishes what is committed, until stopped. Of several processes on one database one does so at a time; `leading` is
 /// the right to it, if this process has it already.
-pub(crate) async fn run(
-    db: Db,
-    bus: Bus,
-    retention: Duration,
-    stop: CancellationToken,
-    mut leading: Option<Leadership>,
-) {
+pub(crate) async fn run(setup: Setup, stop: CancellationToken, mut leading: Option<Leadership>) {
+    // without NATS there is no second process
+    let mut candidate = Candidate::new(&setup.db, setup.bus.kind() != "local");
     while !stop.is_cancelled() {
         let leadership = match leading.take() {
             Some(leadership) => Some(leadership),
             None => tokio::select! {
                 () = stop.cancelled() => return,
-                leadership = Leadership::acquire(&db) => leadership,
+                leadership = candidate.ask() => leadership,
             },
         };
         let Some(mut leadership) = leadership else { continue };
         tracing::debug!("this process publishes the outbox");
-        let mut relay = Relay::new(db.clone(), bus.clone(), retention);
+        setup.counters.lead(true);
+        let mut relay = Relay::new(setup.clone(), leadership.fence());
         tokio::select! {
             () = relay.run(&stop) => {}
             () = leadership.lost() => {
                 tracing::warn!("the lock of the outbox was lost; another process may publish it now");
             }
         }
+        setup.counters.lead(false);
         leadership.release().await;
     }
 }
 
-type Sent = BoxFuture<'static, (Pending, Result<Ack>)>;
+/// An event on its way, with the highest position that its domain's stream had given before.
+type Sent = BoxFuture<'static, (Pending, u64, Result<Ack>)>;
 
 struct Relay {
     db: Db,
     bus: Bus,
     retention: Duration,
+    counters: Arc<Counters>,
+    fence: Fence,
     in_flight: FuturesUnordered<Sent>,
     /// Rows that were read and are not marked yet.
     known: HashSet<i64>,
@@ -122,15 +140,24 @@ struct Relay {
     rescan_at: Instant,
     acked: Vec<Published>,
     poll: Duration,
-    pruned: Option<Instant>,
+    chores: Chores,
+    /// The connection on which the broker was found to have what it had acknowledged.
+    audited: Option<u64>,
+    /// When to look again whether it has.
+    audit_at: Instant,
+    /// For each domain, the stream that takes it and the highest position that it has given.
+    floors: HashMap<String, (String, u64)>,
 }
 
 impl Relay {
-    fn new(db: Db, bus: Bus, retention: Duration) -> Self {
+    fn new(setup: Setup, fence: Fence) -> Self {
+        let Setup { db, bus, retention, counters } = setup;
         Self {
             db,
             bus,
             retention,
+            counters,
+            fence,
             in_flight: FuturesUnordered::new(),
             known: HashSet::new(),
             lanes: HashMap::new(),
@@ -143,25 +170,33 @@ impl Relay {
             rescan_at: Instant::now() + RESCAN,
             acked: Vec::new(),
             poll: POLL.0,
-            pruned: None,
+            chores: Chores::default(),
+            audited: None,
+            audit_at: Instant::now(),
+            floors: HashMap::new(),
         }
     }
 
     async fn run(&mut self, stop: &CancellationToken) {
         loop {
-            if let Err(error) = self.read().await {
+            let may_send = tokio::select! {
+                biased;
+                () = stop.cancelled() => return self.wind_down().await,
+                may_send = self.may_send() => may_send,
+            };
+            if may_send && let Err(error) = self.read().await {
                 tracing::warn!(error = error.report(), "the outbox cannot be read; trying again");
                 self.poll = Duration::from_secs(1);
             }
-            self.prune().await;
+            self.do_chores().await;
             let until = tokio::time::sleep(self.poll);
             tokio::pin!(until);
             loop {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => return self.wind_down().await,
-                    Some((pending, result)) = self.in_flight.next() => {
-                        self.acknowledged(pending, result).await;
+                    Some((pending, floor, result)) = self.in_flight.next() => {
+                        self.acknowledged(pending, floor, result).await;
                         // mark what came together in one statement
                         self.take_acknowledgements().await;
                         self.mark().await;
@@ -179,8 +214,8 @@ impl Relay {
     /// Takes further acknowledgements that are there already.
     async fn take_acknowledgements(&mut self) {
         while self.acked.len() < MARK {
-            let Some(Some((pending, result))) = self.in_flight.next().now_or_never() else { return };
-            self.acknowledged(pending, result).await;
+            let Some(Some((pending, floor, result))) = self.in_flight.next().now_or_never() else { return };
+            self.acknowledged(pending, floor, result).await;
         }
     }
 
@@ -270,15 +305,20 @@ impl Relay {
     }
 
     async fn send(&mut self, pending: Pending) {
+        if !self.is_sure() {
+            return self.set_aside(&pending);
+        }
+        let floor = self.floors.get(subject::domain(&pending.event.subject)).map_or(0, |(_, floor)| *floor);
         match self.bus.send(&pending.event).await {
-            Ok(acked) => self.in_flight.push(Box::pin(async move { (pending, acked.await) })),
+            Ok(acked) => self.in_flight.push(Box::pin(async move { (pending, floor, acked.await) })),
             Err(error) => self.failed(&pending, &error),
         }
     }
 
-    async fn acknowledged(&mut self, pending: Pending, result: Result<Ack>) {
+    async fn acknowledged(&mut self, pending: Pending, floor: u64, result: Result<Ack>) {
         match result {
-            Ok(ack) => {
+            Ok(ack) if self.believes(&pending, floor, &ack) => {
+                self.counters.took(&pending.event);
                 self.acked.push(Published {
                     seq: pending.seq,
                     stream: ack.stream,
@@ -293,11 +333,11 @@ impl Relay {
                     }
                 }
             }
+            Ok(_) => self.set_aside(&pending),
             Err(error) => self.failed(&pending, &error),
         }
     }
 
-    /// Puts the event and the later ones of its key aside; they are read again and sent under their old ids.
     fn failed(&mut self, pending: &Pending, error: &Error) {
         tracing::warn!(
             event_id = %pending.event.id,
@@ -305,6 +345,16 @@ impl Relay {
             error = error.report(),
             "an event could not be published; it stays in the outbox and is tried again"
         );
+        self.counters.failed();
+        if !matches!(error, Error::Bus { .. }) {
+            // its stream may have been deleted
+            self.audit_at = Instant::now();
+        }
+        self.set_aside(pending);
+    }
+
+    /// Puts the event and the later ones of its key aside; they are read again and sent under their old ids.
+    fn set_aside(&mut self, pending: &Pending) {
         let key = &pending.event.key;
         let waiting = key.as_ref().and_then(|key| self.lanes.remove(key)).unwrap_or_default();
         let stalled = self.stalled.entry(key.clone()).or_default();
@@ -320,8 +370,12 @@ impl Relay {
         if self.acked.is_empty() {
             return;
         }
-        match self.db.outbox().mark(&self.acked).await {
-            Ok(()) => {
+        match self.db.outbox().mark(&self.acked, self.fence.epoch()).await {
+            Ok(rows) => {
+                if rows == 0 {
+                    // another process may have taken over
+                    self.fence.doubt();
+                }
                 for done in self.acked.drain(..) {
                     self.known.remove(&done.seq);
                 }
@@ -333,28 +387,6 @@ impl Relay {
         }
     }
 
-    async fn prune(&mut self) {
-        // marks that failed before
-        self.mark().await;
-        if self.pruned.is_some_and(|at| at.elapsed() < PRUNE) {
-            return;
-        }
-        self.pruned = Some(Instant::now());
-        loop {
-            match self.db.outbox().prune(self.retention).await {
-                Ok(0) => return,
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::warn!(
-                        error = error.report(),
-                        "old rows of the outbox cannot be deleted; trying again later"
-                    );
-                    return;
-                }
-            }
-        }
-    }
-
     /// Publishes what the last handlers have committed, and waits a moment for acknowledgements under way, so that
     /// fewer events are sent twice.
     async fn wind_down(&mut self) {
@@ -362,11 +394,11 @@ impl Relay {
             if self.bus.kind() == "local" {
                 // nobody is left to take what has not been sent
                 self.lanes.clear();
-            } else {
+            } else if self.is_sure() {
                 let _tried_again_at_the_next_start = self.read().await;
             }
-            while let Some((pending, result)) = self.in_flight.next().await {
-                self.acknowledged(pending, result).await;
+            while let Some((pending, floor, result)) = self.in_flight.next().await {
+                self.acknowledged(pending, floor, result).await;
             }
         };
         let _ = tokio::time::timeout(Duration::from_secs(2), rest).await;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::Service;
 use super::dispatch::{self, Stopping};
 use super::handle::{Subscription, Verdict};
+use super::metrics::Metrics;
 use super::relay;
 use super::subscriber::Subscriber;
 use crate::bus::{Bus, Position, Route, subscription::Probe};
@@ -32,6 +33,7 @@ pub struct Running {
     probes: Vec<(String, Probe)>,
     dispatchers: JoinSet<usize>,
     relay: JoinSet<()>,
+    counters: Arc<relay::Counters>,
     stop_dispatchers: CancellationToken,
     stop_relay: CancellationToken,
 }
@@ -89,7 +91,9 @@ pub(crate) async fn start_on(db: Db, bus: Bus, config: &Config, services: Vec<Se
         tracing::info!(service = %name, "started");
     }
     // after all subscriptions are open: in-process, an event without subscribers counts as published
-    running.relay.spawn(relay::run(db, bus, config.outbox_retention, running.stop_relay.clone(), leadership));
+    let counters = Arc::clone(&running.counters);
+    let setup = relay::Setup { db, bus, retention: config.outbox_retention, counters };
+    running.relay.spawn(relay::run(setup, running.stop_relay.clone(), leadership));
     Ok(running)
 }
 
@@ -210,6 +214,7 @@ impl Running {
             probes: Vec::new(),
             dispatchers: JoinSet::new(),
             relay: JoinSet::new(),
+            counters: Arc::default(),
             stop_dispatchers: CancellationToken::new(),
             stop_relay: CancellationToken::new(),
         }
@@ -225,6 +230,27 @@ impl Running {
     #[must_use]
     pub fn bus(&self) -> &Bus {
         &self.bus
+    }
+
+    /// How delivery is doing: what waits in the outbox, and what this process has published.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+    /// # #[cfg(feature = "sqlite")] {
+    /// use shared::prelude::*;
+    /// use shared::testing::TestService;
+    ///
+    /// let service = TestService::start([Service::new("empty")]).await?;
+    /// let metrics = service.running().metrics().await?;
+    /// assert_eq!((metrics.outbox.waiting, metrics.relay.published), (0, 0));
+    /// # }
+    /// # Ok::<(), shared::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn metrics(&self) -> Result<Metrics> {
+        Metrics::read(&self.db, &self.counters).await
     }
 
     /// Waits until everything has settled: the outbox is empty and every subscription of this process has

@@ -121,6 +121,33 @@ CREATE TABLE shared_keys (
 INSERT INTO shared_keys (name, key) VALUES ('cursor', randomblob(32));
 ",
     },
+    // what each stream of the broker was like when it was last compared with the outbox, and who publishes the outbox
+    Sql {
+        postgres: "
+CREATE INDEX shared_outbox_stream_idx ON shared_outbox (stream, stream_seq) WHERE stream_seq > 0;
+CREATE TABLE shared_streams (
+    name text CONSTRAINT shared_streams_pkey PRIMARY KEY,
+    created_ns bigint NOT NULL,
+    seq bigint NOT NULL,
+    event_id uuid NOT NULL
+);
+CREATE TABLE shared_relay (
+    one boolean DEFAULT true CONSTRAINT shared_relay_pkey PRIMARY KEY CONSTRAINT shared_relay_one_check CHECK (one),
+    epoch bigint NOT NULL,
+    beat bigint NOT NULL
+);
+INSERT INTO shared_relay (epoch, beat) VALUES (0, 0);
+",
+        sqlite: "
+CREATE INDEX shared_outbox_stream_idx ON shared_outbox (stream, stream_seq) WHERE stream_seq > 0;
+CREATE TABLE shared_streams (
+    name TEXT NOT NULL PRIMARY KEY,
+    created_ns INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    event_id BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+",
+    },
 ];
 
 /// The version of the library's own tables that this program works with.

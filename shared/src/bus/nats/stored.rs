@@ -1,0 +1,62 @@
+//! What the server has stored, for comparing it with what it has acknowledged.
+
+use std::sync::atomic::Ordering;
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::GetStreamErrorKind;
+use async_nats::jetstream::stream::RawMessageErrorKind;
+
+use super::super::StreamState;
+use super::{NatsBus, unavailable};
+use crate::error::Result;
+
+impl NatsBus {
+    pub(in crate::bus) fn link(&self) -> Option<u64> {
+        // The client counts a connection before it says that it is connected.
+        match self.inner.client.connection_state() {
+            async_nats::connection::State::Connected => {
+                Some(self.inner.client.statistics().connects.load(Ordering::Acquire))
+            }
+            _ => None,
+        }
+    }
+
+    pub(in crate::bus) async fn stream_state(&self, stream: &str) -> Result<Option<StreamState>> {
+        let found = match self.inner.context.get_stream(stream).await {
+            Ok(found) => found,
+            Err(error) => match error.kind() {
+                GetStreamErrorKind::JetStream(refusal) if refusal.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+                    // whoever publishes next makes it again
+                    self.lock_streams().clear();
+                    return Ok(None);
+                }
+                _ => return Err(unavailable(format!("the stream `{stream}` cannot be read"))),
+            },
+        };
+        let info = found.cached_info();
+        let position = |sequence| i64::try_from(sequence).unwrap_or(i64::MAX);
+        Ok(Some(StreamState {
+            created_ns: i64::try_from(info.created.unix_timestamp_nanos()).unwrap_or(i64::MAX),
+            first: position(info.state.first_sequence),
+            last: position(info.state.last_sequence),
+        }))
+    }
+
+    pub(in crate::bus) async fn stored_id(&self, stream: &str, sequence: i64) -> Result<Option<String>> {
+        let unreadable = || unavailable(format!("the messages of the stream `{stream}` cannot be read"));
+        let handle = self.inner.context.get_stream_no_info(stream).await.map_err(|_| unreadable())?;
+        let Ok(sequence) = u64::try_from(sequence) else { return Ok(None) };
+        match handle.get_raw_message(sequence).await {
+            Ok(message) => Ok(Some(id(&message.headers).unwrap_or_default())),
+            Err(error) => match error.kind() {
+                RawMessageErrorKind::NoMessageFound => Ok(None),
+                _ => Err(unreadable()),
+            },
+        }
+    }
+}
+
+fn id(headers: &HeaderMap) -> Option<String> {
+    headers.get("Nats-Msg-Id").map(ToString::to_string)
+}
