@@ -25,8 +25,7 @@ const MARK: &str = "UPDATE shared_outbox SET published_at = $4, stream = done.st
      WHERE shared_outbox.seq = done.seq";
 
 /// Who takes the lease waits for this to end, and who comes after that notes nothing.
-const MARK_FENCED: &str =
-    "WITH fence AS MATERIALIZED (SELECT 1 FROM shared_relay WHERE epoch = $5 FOR SHARE) \
+const MARK_FENCED: &str = "WITH fence AS MATERIALIZED (SELECT 1 FROM shared_relay WHERE epoch = $5 FOR SHARE) \
      UPDATE shared_outbox SET published_at = $4, stream = done.stream, stream_seq = done.stream_seq \
      FROM UNNEST($1::bigint[], $2::text[], $3::bigint[]) AS done (seq, stream, stream_seq) \
      WHERE shared_outbox.seq = done.seq AND EXISTS (SELECT 1 FROM fence)";

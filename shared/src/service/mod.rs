@@ -16,9 +16,9 @@ mod tables;
 
 pub use self::captures::{Captures, FromCaptures};
 pub use self::extract::{Call, FromDelivery, Parts, State, States, transaction};
+pub use self::metrics::{Metrics, OutboxMetrics, RelayMetrics};
 #[cfg(feature = "sqlite")]
 pub(crate) use self::running::start_on;
-pub use self::metrics::{Metrics, OutboxMetrics, RelayMetrics};
 pub use self::running::{Running, start};
 pub use self::shutdown::signalled;
 pub use self::subscriber::{BoxFuture, OnUnknown, Outcome, Retry, Subscribe, Subscriber, SubscriberSpec};

@@ -96,11 +96,7 @@ pub(super) async fn audit(ledger: &Ledger, bus: &Bus, stream: &str) -> Result<Fo
 /// Compares a stream with the ledger, by the last entry and by the one that was found at the last time: who else
 /// publishes to the stream may have filled the place of the last one, and this service's own events that of both. Returns
 /// the last entry that was found in its place, too.
-async fn compare(
-    sources: &impl Sources,
-    state: &StreamState,
-    before: Option<Entry>,
-) -> Result<(Found, Option<Entry>)> {
+async fn compare(sources: &impl Sources, state: &StreamState, before: Option<Entry>) -> Result<(Found, Option<Entry>)> {
     if let Some(before) = before
         && place(sources, state, before).await? == Place::Other
     {
