@@ -77,13 +77,6 @@ impl Surroundings {
         shared::start(&self.config, [service]).await.expect("the service starts")
     }
 
-    /// A handle on the database beside that of the services, which they do not close.
-    pub(crate) async fn db(&self) -> Db {
-        let db = Db::connect(&self.config.database_url).await.expect("the database is there").with_source("elsewhere");
-        db.create_tables(&entities![Mark]).await.expect("tables are made");
-        db
-    }
-
     pub(crate) async fn jetstream(&self) -> async_nats::jetstream::Context {
         let client = async_nats::connect(self.nats.url()).await.expect("the server lets us in");
         async_nats::jetstream::new(client)

@@ -213,7 +213,7 @@ impl Leadership {
     /// Waits until the right is lost; for ever when it cannot be.
     pub(crate) async fn lost(&mut self) {
         #[cfg(feature = "postgres")]
-        if let Lock::Session(_) | Lock::WithHolderSilent = self.lock {
+        if self.lock.is_on_server() {
             loop {
                 tokio::time::sleep(BEAT).await;
                 if !self.lock.is_held().await || !self.is_leased().await {
@@ -260,6 +260,14 @@ impl Leadership {
 
 #[cfg(feature = "postgres")]
 impl Lock {
+    fn is_on_server(&self) -> bool {
+        match self {
+            Self::Session(_) | Self::WithHolderSilent => true,
+            #[cfg(feature = "sqlite")]
+            Self::File(_) | Self::Only => false,
+        }
+    }
+
     async fn is_held(&mut self) -> bool {
         let Self::Session(connection) = self else { return true };
         // not `ping`, which sends nothing but a Sync: PgBouncer might answer that by itself
