@@ -17,7 +17,7 @@ use std::{env, fs, process};
 /// terminal does not end it. A registered process is first asked with the signal noted in its file
 /// (Postgres removes its shared memory on SIGQUIT) and woken with its children in case they are
 /// stopped, and killed when it lives ten seconds later. A Postgres that was killed has left a notice
-/// of its shared memory. Removal is repeated because a dying server may still be writing.
+/// of its shared memory. What is mounted is a disk of a test's. Removal is repeated because a dying server may still be writing.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
 while read -r _; do :; done
@@ -38,9 +38,10 @@ for file in pids/*; do
   done
   kill -s KILL "$pid"
 done
-for lock in postgres.*/data/postmaster.pid; do
+for lock in postgres.*/data/postmaster.pid */postgres/data/postmaster.pid; do
   ipcrm -m "$(sed -n '7s/^ *[0-9]* *//p' "$lock")"
 done
+umount -l ./*.*
 cd /
 tries=0
 while ! rm -rf "$0" && [ "$tries" -lt 20 ]; do

@@ -217,6 +217,22 @@ impl Process {
         status
     }
 
+    /// The most memory that it has had since this was last asked, in bytes; 0 when it has ended.
+    ///
+    /// # Panics
+    /// When the kernel does not say.
+    #[must_use]
+    pub fn peak_memory(&self) -> usize {
+        if self.status().is_some() {
+            return 0;
+        }
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("Linux says how a process is");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the line is there");
+        let kilobytes: usize = line.trim().trim_end_matches(" kB").parse().expect("a number of kB");
+        fs::write(format!("/proc/{}/clear_refs", self.pid), "5").expect("the peak can be reset");
+        kilobytes * 1024
+    }
+
     /// What it has written to its standard output so far.
     #[must_use]
     pub fn stdout(&self) -> String {

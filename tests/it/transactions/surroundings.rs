@@ -1,11 +1,10 @@
 //! Where a case runs: a database of its own, with one table and the library's own.
 
-use std::future::poll_fn;
-use std::task::Poll;
 use std::time::Duration;
 
 use shared::db::{DbOptions, Engine};
 use shared::prelude::*;
+pub(crate) use tests::{Moment, dropped_after};
 use tests::{Postgres, Scratch};
 
 /// For conditions that hold within moments, on a machine that has other things to do.
@@ -151,33 +150,6 @@ pub(crate) async fn clean(db: &Db) {
         #[allow(unreachable_patterns)] // reachable when an engine is not compiled in
         engine => unreachable!("{engine} is not compiled in"),
     }
-}
-
-/// When a future is dropped after a number of steps.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Moment {
-    /// As soon as it begins to wait.
-    Waiting,
-    /// When what it waits for has come.
-    Woken,
-}
-
-/// Drives a future that many steps and drops it; `Some` when it came to its end before.
-pub(crate) async fn dropped_after<F: Future>(steps: usize, moment: Moment, future: F) -> Option<F::Output> {
-    let mut future = Box::pin(future);
-    let mut left = steps;
-    poll_fn(move |cx| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if left == 0 && matches!(moment, Moment::Waiting) => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }
 
 #[track_caller]

@@ -16,6 +16,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, postgres::Pg
 use tokio::sync::OnceCell;
 
 use self::installation::installation;
+use crate::clock::WallClock;
+use crate::disk::Disk;
 use crate::port::free_port;
 use crate::process::Process;
 use crate::scratch::Scratch;
@@ -36,8 +38,11 @@ const FAST: &[(&str, &str)] =
 pub struct Postgres {
     process: Process,
     settings: Vec<(String, String)>,
+    envs: Vec<(&'static str, PathBuf)>,
     port: u16,
-    data: Scratch,
+    /// The directory with its files in `data`.
+    place: PathBuf,
+    _files: Option<Scratch>,
 }
 
 impl Postgres {
@@ -69,13 +74,45 @@ impl Postgres {
     /// # Panics
     /// As [`start`](Self::start).
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let files = Scratch::new("postgres");
+        let place = files.path().to_owned();
+        Self::start_in(place, Some(files), settings, Vec::new()).await
+    }
+
+    /// Starts a server whose files are on that disk, which must be kept: some 60 MB at the start. It does not wait for
+    /// the disk, and keeps few files of its log.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn start_on(disk: &Disk) -> Self {
+        let mut settings = FAST.to_vec();
+        settings.extend([("min_wal_size", "32MB"), ("max_wal_size", "32MB"), ("autovacuum", "off")]);
+        Self::start_in(disk.directory("postgres"), None, &settings, Vec::new()).await
+    }
+
+    /// Starts a server that goes by that clock, which must be kept, and does not wait for the disk.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn start_by(clock: &WallClock) -> Self {
+        let files = Scratch::new("postgres");
+        let place = files.path().to_owned();
+        Self::start_in(place, Some(files), FAST, clock.variables().into()).await
+    }
+
+    async fn start_in(
+        place: PathBuf,
+        files: Option<Scratch>,
+        settings: &[(&str, &str)],
+        envs: Vec<(&'static str, PathBuf)>,
+    ) -> Self {
         let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let data = template::fresh_data().await;
+        template::fresh_data(&place).await;
         for _ in 0..5 {
             let port = free_port();
-            let process = launch(data.path(), port, &settings);
+            let process = launch(&place, port, &settings, &envs);
             if ready(&process, port).await {
-                return Self { process, settings, port, data };
+                return Self { process, settings, envs, port, place, _files: files };
             }
         }
         panic!("five ports in a row were taken by others while Postgres started")
@@ -191,7 +228,7 @@ impl Postgres {
         if self.process.status().is_none() {
             self.end(Signal::Int).await;
         }
-        self.process = launch(self.data.path(), self.port, &self.settings);
+        self.process = launch(&self.place, self.port, &self.settings, &self.envs);
         assert!(ready(&self.process, self.port).await, "port {} was taken while Postgres was down", self.port);
     }
 
@@ -237,7 +274,7 @@ impl Drop for Postgres {
             self.kill();
         }
         // After a `kill -9` only the next server on the same data would free it.
-        if let Some(id) = shared_memory(&self.data.path().join("data")) {
+        if let Some(id) = shared_memory(&self.place.join("data")) {
             let _ = Command::new("ipcrm").args(["-m", &id]).output();
         }
     }
@@ -250,7 +287,12 @@ fn shared_memory(data: &Path) -> Option<String> {
     Some(text.lines().nth(6)?.split_whitespace().nth(1)?.to_owned())
 }
 
-fn launch(directory: &Path, port: u16, settings: &[(String, String)]) -> Process {
+fn launch(
+    directory: &Path,
+    port: u16,
+    settings: &[(String, String)],
+    envs: &[(&'static str, PathBuf)],
+) -> Process {
     let mut launch = Process::command(installation().program("postgres"))
         .arg("-D")
         .arg(directory.join("data"))
@@ -265,6 +307,9 @@ fn launch(directory: &Path, port: u16, settings: &[(String, String)]) -> Process
         .last_signal(Signal::Quit);
     for (name, value) in settings {
         launch = launch.arg("-c").arg(format!("{name}={value}"));
+    }
+    for (name, value) in envs {
+        launch = launch.env(name, value);
     }
     launch.start()
 }

@@ -17,15 +17,12 @@ use crate::target;
 /// Counted up when [`initdb`] changes, because templates of older builds may still lie around.
 const REVISION: u32 = 1;
 
-/// A directory with a new server's files in `data`, owned by the server's user.
-pub(super) async fn fresh_data() -> Scratch {
+/// Puts a new server's files into `data` in that directory, owned by the server's user.
+pub(super) async fn fresh_data(place: &Path) {
     let user = installation().user;
-    let template = template().await;
-    let scratch = Scratch::new("postgres");
-    let data = scratch.join("data");
+    let (template, data) = (template().await, place.join("data"));
     spawn_blocking(move || copy(&template, &data, user)).await.expect("the copy is awaited");
-    give(scratch.path(), user);
-    scratch
+    give(place, user);
 }
 
 /// A data directory to copy from, made once for all test binaries of a build: `initdb` takes
