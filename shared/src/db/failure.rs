@@ -140,6 +140,8 @@ fn postgres(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&N
         }
         "55P03" => Error::Busy { what: "the row" },
         "53300" => Error::Busy { what: "the database server (too many connections)" },
+        "53100" => other(Engine::Postgres, Some(code), "the disk is full"),
+        "53200" => other(Engine::Postgres, Some(code), "the server is out of memory"),
         "57014" => Error::Timeout { what: "the statement" },
         "25006" => other(Engine::Postgres, Some(code), "the transaction is read-only, or the server is a replica"),
         "57P01" | "57P02" | "57P03" => unavailable(Engine::Postgres, "the server is shutting down or starting", None),

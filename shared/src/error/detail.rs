@@ -142,6 +142,18 @@ pub struct DatabaseError {
     pub what: Cow<'static, str>,
 }
 
+impl DatabaseError {
+    /// Whether the server is out of something, a full disk say: then the statement was right, and will be again.
+    pub(crate) fn is_exhaustion(&self) -> bool {
+        match (self.engine, self.code.as_deref()) {
+            // class 53 is "insufficient resources"
+            ("postgres", Some(code)) => code.starts_with("53"),
+            ("sqlite", Some(code)) => code == "13",
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for DatabaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.engine, self.what)?;

@@ -211,7 +211,8 @@ impl Subscription {
             error,
             Error::Unavailable { .. } | Error::Busy { .. } | Error::Timeout { .. } | Error::Database(_)
         );
-        if outage && self.db.ping().await.is_err() {
+        let exhausted = matches!(&error, Error::Database(error) if error.is_exhaustion());
+        if exhausted || outage && self.db.ping().await.is_err() {
             tracing::warn!(error = error.report(), "the database is away; the event waits");
             return Verdict::Again { pause: OUTAGE_PAUSE, counts: false };
         }

@@ -45,7 +45,8 @@ pub(crate) async fn serve(names: &str) -> Result<()> {
         slow: Duration::from_millis(variable(SLOW).unwrap_or(0)),
     };
     let services = ledger::services(&trouble).into_iter();
-    let mut running = shared::start(&config, services.filter(|it| names.split(',').any(|name| name == it.name()))).await?;
+    let mut running =
+        shared::start(&config, services.filter(|it| names.split(',').any(|name| name == it.name()))).await?;
     let mut asked = pin!(signalled());
     // from here on a signal is not the end of the process
     let listening = asked.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));

@@ -1,11 +1,11 @@
 //! The disk of Postgres is full, and has room again.
 
-use shared::db::DbOptions;
 use shared::prelude::*;
 use tests::{Disk, Nats, Postgres, eventually};
 
+use crate::child::{Child, SLOW};
 use crate::ledger::{BOOKS, Wanted};
-use crate::place::{LONG, Place};
+use crate::place::{BOTH, LONG, Place};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn writing_fails_cleanly_and_nothing_is_parked() {
@@ -15,25 +15,22 @@ async fn writing_fails_cleanly_and_nothing_is_parked() {
     // A dead letter has room in the page of this one, while what handlers write has none.
     let bad = Wanted { name: "bad".to_owned(), book: BOOKS[0], bad: true, padding: 0 };
     place.record.make(&place.db, &[bad], true).await.expect("it commits");
-    let child = place.serve().await;
+    let child = Child::ready(place.child(BOTH).env(SLOW, "30")).await;
     place.holds().await;
-    child.signal(tests::Signal::Term);
-    assert!(child.ended(LONG).await.success());
     place.make(600).await;
+    place.handled(20).await;
 
     disk.fill();
-    let child = place.serve().await;
     // far more than the tries of every event that can be under way
     eventually(LONG, async || {
         let failed = child.log().matches("the event waits").count();
         if failed >= 60 { Ok(()) } else { Err(format!("{failed} failures")) }
     })
     .await;
-    let db = DbOptions::new(place.database()).connect().await.expect("reading needs no room");
-    let letters = db.dead_letters().list().await.expect("they can be read");
+    let letters = place.db.dead_letters().list().await.expect("reading needs no room");
     assert_eq!(letters.len(), 2, "{letters:?}");
     let large = Wanted { name: "large".to_owned(), book: BOOKS[0], bad: false, padding: 500_000 };
-    let refused = place.record.make(&db, &[large], true).await;
+    let refused = place.record.make(&place.db, &[large], true).await;
     assert!(matches!(&refused, Err(Error::Database(error)) if error.code.as_deref() == Some("53100")), "{refused:?}");
 
     disk.free();

@@ -82,7 +82,13 @@ async fn heard(running: &Running, rung: &[i64]) {
 type Call<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// One of each kind of call. What comes of it does not matter: the one before may have been dropped or not.
-fn call<'a>(kind: usize, running: &'a Running, config: &'a Config, number: i64, letter: &'a DeadLetter) -> Option<Call<'a>> {
+fn call<'a>(
+    kind: usize,
+    running: &'a Running,
+    config: &'a Config,
+    number: i64,
+    letter: &'a DeadLetter,
+) -> Option<Call<'a>> {
     let (db, bus) = (running.db(), running.bus());
     Some(match kind {
         0 => Box::pin(async move { drop(bus.publish(BellRang { number }).await) }),

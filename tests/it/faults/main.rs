@@ -1,17 +1,15 @@
 //! Faults: servers and processes that die, freeze or fill up, links that break, clocks that jump.
 //!
-//! Each file is a fault, or some of a kind. `FAULTS.md` says what must hold, and which test proves it.
+//! Each file is a fault, or some of a kind.
 
 mod child;
 mod ledger;
 mod place;
 mod writers;
 
-mod asked_to_end;
 mod broker_disk_full;
 mod broker_killed;
 mod broker_stopped;
-mod clock_jumped;
 mod database_disk_full;
 mod database_killed;
 mod database_stopped;
@@ -21,8 +19,6 @@ mod link_cut;
 mod pool_of_one;
 mod process_killed;
 mod reader_slow;
-mod table;
-mod topology_deleted;
 mod versions_mixed;
 
 use std::env;

@@ -70,10 +70,7 @@ impl Place {
 
     /// The same, writing as well.
     pub(crate) fn writing_child(&self, services: &str, writers: usize) -> Launch {
-        self.child(services)
-            .env(WRITERS, writers.to_string())
-            .env(RECORD, self.record.path())
-            .env(NAME, name())
+        self.child(services).env(WRITERS, writers.to_string()).env(RECORD, self.record.path()).env(NAME, name())
     }
 
     /// A child with both services that runs.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use shared::Config;
 use shared::prelude::*;
-use tests::{Nats, Postgres};
+use tests::{Nats, Postgres, eventually};
+
+use crate::place::LONG;
 
 const EVENTS: i64 = 400;
 
@@ -61,7 +63,8 @@ async fn all_are_served_and_nobody_waits_for_ever() {
     for commit in commits {
         commit.await.expect("it does not panic");
     }
-    running.settled(crate::place::LONG).await.expect("everything is handled");
+    // it asks the database as well, and has to wait as others have
+    eventually(LONG, async || running.settled(Duration::from_secs(1)).await).await;
     assert_eq!(db.repo::<Serving>().count().await.expect("it can be read"), 2 * EVENTS as u64);
     assert_eq!(db.dead_letters().count().await.expect("it can be read"), 0);
     running.shutdown().await.expect("it ends in time");

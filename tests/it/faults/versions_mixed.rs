@@ -2,7 +2,7 @@
 
 use shared::Config;
 use shared::prelude::*;
-use shared::{Running, Result};
+use shared::{Result, Running};
 use tests::{Nats, Postgres};
 
 use crate::place::LONG;

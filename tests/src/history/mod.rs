@@ -282,8 +282,7 @@ mod tests {
 
     #[test]
     fn a_right_history_passes_and_is_counted() {
-        let figures =
-            Figures { committed: 4, rolled_back: 1, in_doubt: (1, 1), handled: 9, parked: 2 };
+        let figures = Figures { committed: 4, rolled_back: 1, in_doubt: (1, 1), handled: 9, parked: 2 };
         assert_eq!(right().check(), Ok(figures));
         assert_eq!(History::default().check(), Ok(Figures::default()));
     }
@@ -301,18 +300,12 @@ mod tests {
 
     #[test]
     fn rows_that_should_not_be_are_found() {
-        finds(
-            |history| history.writes[0].told = Told::RolledBack,
-            &[Violation::NotRolledBack { name: named("1") }],
-        );
+        finds(|history| history.writes[0].told = Told::RolledBack, &[Violation::NotRolledBack { name: named("1") }]);
         finds(
             |history| history.writes.retain(|write| write.name != "4"),
             &[Violation::NeverWritten { name: named("4") }],
         );
-        finds(
-            |history| history.entries.push(entry("4", "b", 1)),
-            &[Violation::WrittenTwice { name: named("4") }],
-        );
+        finds(|history| history.entries.push(entry("4", "b", 1)), &[Violation::WrittenTwice { name: named("4") }]);
     }
 
     #[test]
@@ -345,8 +338,7 @@ mod tests {
 
     #[test]
     fn another_order_is_found() {
-        let reordered =
-            Violation::Reordered { subscriber: named("audit"), first: named("3"), second: named("1") };
+        let reordered = Violation::Reordered { subscriber: named("audit"), first: named("3"), second: named("1") };
         let turn = |history: &mut History, name: &str, turn| {
             let mut effects = history.effects.iter_mut();
             let effect = effects.find(|it| (&*it.subscriber, &*it.name) == ("audit", name));

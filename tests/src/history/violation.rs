@@ -52,7 +52,9 @@ impl fmt::Display for Violation {
             Self::Invented { subscriber, name } => {
                 write!(f, "{name} was handled by `{subscriber}` and was never committed so")
             }
-            Self::Doubled { subscriber, name, times } => write!(f, "{name} was handled {times} times by `{subscriber}`"),
+            Self::Doubled { subscriber, name, times } => {
+                write!(f, "{name} was handled {times} times by `{subscriber}`")
+            }
             Self::Reordered { subscriber, first, second } => {
                 write!(f, "`{subscriber}` handled {first} before {second}, which was committed before it")
             }
@@ -61,7 +63,9 @@ impl fmt::Display for Violation {
                 write!(f, "{name} was handled by `{subscriber}` and should have been parked")
             }
             Self::Pending { events } => write!(f, "{events} events wait in the outbox"),
-            Self::Unclean { connections } => write!(f, "{connections} connections are in a transaction that nobody ends"),
+            Self::Unclean { connections } => {
+                write!(f, "{connections} connections are in a transaction that nobody ends")
+            }
         }
     }
 }

@@ -287,12 +287,7 @@ fn shared_memory(data: &Path) -> Option<String> {
     Some(text.lines().nth(6)?.split_whitespace().nth(1)?.to_owned())
 }
 
-fn launch(
-    directory: &Path,
-    port: u16,
-    settings: &[(String, String)],
-    envs: &[(&'static str, PathBuf)],
-) -> Process {
+fn launch(directory: &Path, port: u16, settings: &[(String, String)], envs: &[(&'static str, PathBuf)]) -> Process {
     let mut launch = Process::command(installation().program("postgres"))
         .arg("-D")
         .arg(directory.join("data"))
