@@ -89,25 +89,8 @@ impl<E: Entity> Repo<E> {
     pub async fn upsert_many(&self, new: Vec<E::New>, on: UniqueKey<E>) -> Result<Vec<Upserted<E>>> {
         let entities = made::<E>(new)?;
         let work = Work::begin(&self.executor).await?;
-        let repo = self.on(work.executor());
-        let mut upserted = Vec::with_capacity(entities.len());
-        let mut befores = Vec::new();
-        if tells::<E>() && !emit::compares::<E>() {
-            let engine = self.executor.engine();
-            for chunk in entities.chunks(insert::rows_per_statement(E::DEF, engine)) {
-                upserted.extend(repo.upsert_chunk(chunk, on).await?);
-            }
-        } else {
-            for entity in &entities {
-                let (row, before) = repo.upsert_exactly(entity, on).await?;
-                upserted.push(row);
-                befores.push(before);
-            }
-        }
-        let mut seen = HashSet::with_capacity(upserted.len());
-        if !upserted.iter().all(|row| seen.insert(row_of(row).id())) {
-            return Err(twice(on));
-        }
+        // rows may be written already
+        let (upserted, befores) = work.all_or_none(self.on(work.executor()).upsert_all(&entities, on).await)?;
         if emits::<E>() {
             let before = |index: usize| befores.get(index).and_then(Option::as_ref);
             work.publish(drafts(upserted.iter().enumerate().map(|(index, row)| change(row, before(index)))))?;
@@ -116,12 +99,33 @@ impl<E: Entity> Repo<E> {
         Ok(upserted)
     }
 
+    async fn upsert_all(&self, entities: &[E], on: UniqueKey<E>) -> Result<(Vec<Upserted<E>>, Vec<Option<E>>)> {
+        let mut upserted = Vec::with_capacity(entities.len());
+        let mut befores = Vec::new();
+        if tells::<E>() && !emit::compares::<E>() {
+            for chunk in entities.chunks(insert::rows_per_statement(E::DEF, self.executor.engine())) {
+                upserted.extend(self.upsert_chunk(chunk, on).await?);
+            }
+        } else {
+            for entity in entities {
+                let (row, before) = self.upsert_exactly(entity, on).await?;
+                upserted.push(row);
+                befores.push(before);
+            }
+        }
+        let mut seen = HashSet::with_capacity(upserted.len());
+        if !upserted.iter().all(|row| seen.insert(row_of(row).id())) {
+            return Err(twice(on));
+        }
+        Ok((upserted, befores))
+    }
+
     async fn upsert_row(&self, entity: &E, on: UniqueKey<E>) -> Result<Upserted<E>> {
         let engine = self.executor.engine();
         let sql = format!("{} {}", E::DEF.sql.insert, or_update(on, engine));
         let args = bound_row(entity, engine);
         let row = self.written(SqlText::built(sql), args).await?.into_iter().next();
-        let row = row.ok_or_else(|| taken(on))?;
+        let row = row.ok_or_else(|| self.taken(on))?;
         Ok(told(row, |row| row.id() == entity.id()))
     }
 
@@ -136,7 +140,7 @@ impl<E: Entity> Repo<E> {
             _ => error,
         })?;
         if rows.len() < chunk.len() {
-            return Err(taken(on));
+            return Err(self.taken(on));
         }
         let made: HashSet<&E::Id> = chunk.iter().map(Entity::id).collect();
         Ok(rows.into_iter().map(|row| told(row, |row| made.contains(row.id()))).collect())
@@ -158,14 +162,23 @@ impl<E: Entity> Repo<E> {
             let args = bound_row(entity, engine);
             let row = self.written(SqlText::built(sql), args).await?.into_iter().next();
             match (row, before) {
-                (Some(row), Some(before)) => return Ok((Upserted::Updated(row), Some(before))),
-                (Some(row), None) => return Ok((Upserted::Inserted(row), None)),
+                (Some(row), Some(before)) if row.id() == before.id() => {
+                    return Ok((Upserted::Updated(row), Some(before)));
+                }
+                // the key is one of some rows, and `entity` is none of them
+                (Some(row), _) => return Ok((Upserted::Inserted(row), None)),
                 // marked as deleted, it is not found, and yet its id is in the way
-                (None, _) if on.def().is_none() && E::DEF.roles.deleted_at.is_some() => return Err(taken(on)),
+                (None, _) if on.def().is_none() && E::DEF.roles.deleted_at.is_some() => return Err(self.taken(on)),
                 (None, _) => {}
             }
         }
         Err(Error::Busy { what: "the row" })
+    }
+
+    /// As if the database had said so: a transaction can only be rolled back.
+    fn taken(&self, on: UniqueKey<E>) -> Error {
+        self.executor.fail();
+        Error::Unique { entity: E::DEF.name.into(), fields: on.fields() }
     }
 }
 
@@ -194,10 +207,6 @@ fn change<'a, E>(upserted: &'a Upserted<E>, before: Option<&'a E>) -> Change<'a,
         Upserted::Inserted(row) => Change::Created(row),
         Upserted::Updated(row) => Change::Updated(before, row),
     }
-}
-
-fn taken<E: Entity>(on: UniqueKey<E>) -> Error {
-    Error::Unique { entity: E::DEF.name.into(), fields: on.fields() }
 }
 
 fn twice<E: Entity>(on: UniqueKey<E>) -> Error {

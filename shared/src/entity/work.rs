@@ -26,15 +26,18 @@ impl Work {
         }
     }
 
-    /// Publishes what the write has emitted. The rows are written already: if an event is refused, the transaction
-    /// can only be rolled back, whatever its owner makes of the error.
+    /// Publishes what the write has emitted, after the rows.
     pub(super) fn publish(&self, drafts: Result<Vec<Draft>>) -> Result<()> {
-        let executor = self.executor();
-        let published = drafts.and_then(|drafts| executor.publish(drafts));
-        if published.is_err() {
-            executor.fail();
+        self.all_or_none(drafts.and_then(|drafts| self.executor().publish(drafts)))
+    }
+
+    /// What a part of the write has come to, after which rows may be written: if that is an error, the transaction can
+    /// only be rolled back, whatever its owner makes of it.
+    pub(super) fn all_or_none<T>(&self, result: Result<T>) -> Result<T> {
+        if result.is_err() {
+            self.executor().fail();
         }
-        published
+        result
     }
 
     pub(super) async fn commit(self) -> Result<()> {

@@ -10,6 +10,7 @@ mod drift;
 mod emits;
 mod errors;
 mod indexes;
+mod operations_at_random;
 mod queries;
 mod queries_at_random;
 mod queries_json;

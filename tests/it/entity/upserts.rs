@@ -20,6 +20,8 @@ on_every_engine!(
     another_key_is_still_unique,
     no_value_equals_no_other,
     an_upsert_emits_what_it_did,
+    in_a_transaction_too_all_or_none_are_upserted,
+    what_is_not_in_a_partial_key_is_inserted,
 );
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EntityEnum)]
@@ -66,6 +68,16 @@ fn renamed(before: &Room, after: &Room) -> bool {
     before.name != after.name
 }
 
+/// Of the desks that are in use, each has a number of its own. It emits, so it is known what a row was before.
+#[derive(Debug, Clone, PartialEq, Entity)]
+#[entity(table = "desks", unique(number, where(state = State::Active)), emits(created = DeskSet, updated = DeskMoved))]
+pub struct Desk {
+    #[entity(id)]
+    pub id: Uuid,
+    pub number: i64,
+    pub state: State,
+}
+
 /// Nothing but its key.
 #[derive(Debug, Clone, PartialEq, Entity)]
 #[entity(table = "tags")]
@@ -86,6 +98,30 @@ pub struct RoomRenamed {
     pub code: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(subject = "desk.set", key = number)]
+pub struct DeskSet {
+    pub number: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(subject = "desk.moved", key = number)]
+pub struct DeskMoved {
+    pub number: i64,
+}
+
+impl From<&Desk> for DeskSet {
+    fn from(desk: &Desk) -> Self {
+        Self { number: desk.number }
+    }
+}
+
+impl From<&Desk> for DeskMoved {
+    fn from(desk: &Desk) -> Self {
+        Self { number: desk.number }
+    }
+}
+
 impl From<&Room> for RoomOpened {
     fn from(room: &Room) -> Self {
         Self { code: room.code.clone() }
@@ -99,7 +135,7 @@ impl From<&Room> for RoomRenamed {
 }
 
 async fn tables(db: &Db) {
-    db.create_tables(&entities![Practitioner, Room, Tag]).await.unwrap();
+    db.create_tables(&entities![Practitioner, Room, Desk, Tag]).await.unwrap();
 }
 
 fn practitioner(npi: &str, name: &str) -> NewPractitioner {
@@ -245,4 +281,52 @@ async fn an_upsert_emits_what_it_did(db: Db) {
     let subjects: Vec<_> = events.iter().map(|event| event.subject.as_str()).collect();
     assert_eq!(subjects, ["room.opened", "room.renamed", "room.renamed", "room.opened"]);
     assert_eq!(repo.get("a".into()).await.unwrap().id(), "a");
+}
+
+/// Whatever the owner of the transaction makes of the error.
+async fn in_a_transaction_too_all_or_none_are_upserted(db: Db) {
+    tables(&db).await;
+    db.repo::<Tag>().create(NewTag { text: "x".into() }).await.unwrap();
+    let rooms = |codes: [&str; 3]| {
+        codes.into_iter().map(|code| NewRoom { code: code.into(), name: "r".into() }).collect::<Vec<_>>()
+    };
+    let swallowed = db.transaction(async |tx| {
+        let error = tx.repo::<Room>().upsert_many(rooms(["a", "b", "a"]), Room::UNIQUE_CODE).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        Ok(())
+    });
+    assert_eq!(swallowed.await.unwrap_err().kind(), ErrorKind::Usage);
+    let swallowed = db.transaction(async |tx| {
+        let people = vec![practitioner("1", "c"), practitioner("2", "c"), practitioner("1", "d")];
+        let error = tx.repo::<Practitioner>().upsert_many(people, Practitioner::UNIQUE_NPI).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        Ok(())
+    });
+    assert_eq!(swallowed.await.unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(db.repo::<Room>().count().await.unwrap(), 0);
+    assert_eq!(db.repo::<Practitioner>().count().await.unwrap(), 0);
+    let in_savepoint = db.transaction(async |tx| {
+        let inner = tx.transaction(async |tx| {
+            tx.repo::<Room>().upsert_many(rooms(["a", "b", "a"]), Room::UNIQUE_CODE).await.map(|_| ())
+        });
+        assert!(inner.await.is_err());
+        tx.repo::<Room>().create(rooms(["c", "d", "e"]).remove(0)).await.map(|_| ())
+    });
+    in_savepoint.await.unwrap();
+    assert_eq!(db.repo::<Room>().count().await.unwrap(), 1);
+}
+
+/// A row with the same number is in nobody's way.
+async fn what_is_not_in_a_partial_key_is_inserted(db: Db) {
+    tables(&db).await;
+    let repo = db.repo::<Desk>();
+    let desk = |state| NewDesk { number: 7, state };
+    let used = repo.upsert(desk(State::Active), Desk::UNIQUE_NUMBER).await.unwrap();
+    let left = repo.upsert(desk(State::Left), Desk::UNIQUE_NUMBER).await.unwrap();
+    assert!(used.is_inserted() && left.is_inserted(), "{left:?}");
+    let upserted = repo.upsert_many(vec![desk(State::Left), desk(State::Active)], Desk::UNIQUE_NUMBER).await.unwrap();
+    assert_eq!(upserted.iter().filter(|row| row.is_inserted()).count(), 1);
+    let events: Vec<_> = db.outbox().entries().try_collect().await.unwrap();
+    let subjects: Vec<_> = events.iter().map(|event| event.subject.as_str()).collect();
+    assert_eq!(subjects, ["desk.set", "desk.set", "desk.set", "desk.moved"]);
 }
