@@ -288,6 +288,10 @@ fn some(rng: &mut Rng, value: fn(&mut Rng) -> Value) -> Value {
     if rng.u8(..4) == 0 { Value::Null } else { value(rng) }
 }
 
+fn seldom(rng: &mut Rng, value: fn(&mut Rng) -> Value) -> Value {
+    if rng.bool() { Value::Null } else { value(rng) }
+}
+
 fn name(rng: &mut Rng) -> Value {
     Value::Text(one_of(rng, &["", "A", "a", "é", "odd", "it's", "b", "c"]).to_owned())
 }
@@ -318,10 +322,10 @@ const PLACE: Table = Table {
     id: "code",
     is_given: true,
     fields: fields![
-        code false true |rng| Value::Text(one_of(rng, &["", "a", "b", "c", "d", "e", "f", "g"]).to_owned()),
-        part_of true true |rng| some(rng, |rng| Value::Any(Kind::Place, rng.u32(..))),
+        code false true |rng| Value::Text(one_of(rng, &["", "a", "b", "c", "d", "e", "f", "g", "h", "i"]).to_owned()),
+        part_of true true |rng| seldom(rng, |rng| Value::Any(Kind::Place, rng.u32(..))),
         name true true |rng| some(rng, name),
-        beds true true |rng| Value::Number(one_of(rng, &[0, 1, 2, 3, 9, 10, -1])),
+        beds true true |rng| Value::Number(one_of(rng, &[0, 1, 2, 3, 4, 5, 9, 9, 9, 10, -1])),
     ],
     sets: &[],
     uniques: &[Unique { fields: &["name"], only: None }],
@@ -426,7 +430,7 @@ static TASKS: Table = Table {
     is_given: true,
     fields: fields![
         id false true small,
-        stay true true |rng| some(rng, |rng| Value::Any(Kind::Stay, rng.u32(..))),
+        stay true true |rng| seldom(rng, |rng| Value::Any(Kind::Stay, rng.u32(..))),
         starts_at true true instant,
         ends_at true true |rng| match instant(rng) {
             Value::At(at) => Value::At(at + chrono::TimeDelta::microseconds(2)),

@@ -10,7 +10,10 @@ mod operation;
 mod outcome;
 mod value;
 
+use std::collections::HashMap;
+
 use fastrand::Rng;
+use shared::error::ErrorKind;
 use shared::{Db, entities};
 
 use self::engine::Engine;
@@ -35,25 +38,44 @@ async fn random_operations_come_to_what_the_model_says(db: Db) {
         None => (fastrand::u64(..), operations),
     };
     db.create_tables(&entities![Place, Person, Stay, Task, Line]).await.unwrap();
-    let (mut seed, mut done) = (first, 0);
+    let (mut seed, mut done, mut seen) = (first, 0, HashMap::new());
     while done < operations {
         let sequence = sequence(seed);
         done += sequence.iter().map(Operation::steps).sum::<usize>();
-        if let Err(difference) = compare(&db, &sequence).await {
-            let (sequence, difference) = shortest(&db, sequence, difference).await;
-            panic!("seed {seed}, of which these {} operations are enough:\n{difference}", sequence.len());
+        match compare(&db, &sequence).await {
+            Ok(kinds) => kinds.into_iter().for_each(|kind| *seen.entry(kind).or_default() += 1),
+            Err(difference) => {
+                let (sequence, difference) = shortest(&db, sequence, difference).await;
+                panic!("seed {seed}, of which these {} operations are enough:\n{difference}", sequence.len());
+            }
         }
         seed = seed.wrapping_add(1);
+    }
+    if done >= OPERATIONS {
+        look_at(&seen);
+    }
+}
+
+/// Operations that come to nothing would prove nothing.
+fn look_at(seen: &HashMap<Option<ErrorKind>, usize>) {
+    use ErrorKind::{Check, ForeignKey, Invalid, NotFound, Stale, Unique, Usage};
+    let times = |kind| seen.get(&kind).copied().unwrap_or_default();
+    assert!(times(None) > OPERATIONS / 3, "{seen:?}");
+    for kind in [Check, ForeignKey, Invalid, NotFound, Stale, Unique, Usage] {
+        assert!(times(Some(kind)) > OPERATIONS / 500, "{kind:?}: {seen:?}");
     }
 }
 
 fn sequence(seed: u64) -> Vec<Operation> {
     let mut rng = Rng::with_seed(seed);
-    (0..rng.usize(20..80)).map(|_| Operation::random(&mut rng, 0)).collect()
+    let first = [Kind::Place, Kind::Place, Kind::Person, Kind::Person, Kind::Stay, Kind::Stay, Kind::Task, Kind::Line];
+    let mut sequence: Vec<_> = first.into_iter().map(|kind| Operation::creation(&mut rng, kind)).collect();
+    sequence.extend((0..rng.usize(20..100)).map(|_| Operation::random(&mut rng, 0)));
+    sequence
 }
 
 /// Runs the operations on empty tables, up to the first that comes to something else.
-async fn compare(db: &Db, sequence: &[Operation]) -> Result<(), String> {
+async fn compare(db: &Db, sequence: &[Operation]) -> Result<Vec<Option<ErrorKind>>, String> {
     execute(
         db,
         "DELETE FROM tasks; DELETE FROM lines; DELETE FROM stays; DELETE FROM people; DELETE FROM places; \
@@ -62,7 +84,7 @@ async fn compare(db: &Db, sequence: &[Operation]) -> Result<(), String> {
     .await
     .unwrap();
     let (mut model, mut engine) = (Model::new(db.engine()), Engine::new(db.clone()));
-    let mut log = String::new();
+    let (mut log, mut kinds) = (String::new(), Vec::new());
     for operation in sequence {
         let (operation, expected) = model.run(operation);
         log.push_str(&format!("{operation:?}\n"));
@@ -70,6 +92,7 @@ async fn compare(db: &Db, sequence: &[Operation]) -> Result<(), String> {
         if !expected.allows(&outcome) {
             return Err(format!("{log}came to\n{outcome:#?}\ninstead of\n{expected:#?}"));
         }
+        expected.tally(&mut kinds);
     }
     for kind in [Kind::Place, Kind::Person, Kind::Stay, Kind::Task, Kind::Line] {
         let (rows, expected) = (engine.rows(kind).await, model.rows(kind));
@@ -81,7 +104,7 @@ async fn compare(db: &Db, sequence: &[Operation]) -> Result<(), String> {
     if events != expected {
         return Err(format!("{log}published\n{events:#?}\ninstead of\n{expected:#?}"));
     }
-    Ok(())
+    Ok(kinds)
 }
 
 /// Leaves out operations as long as there is a difference.
@@ -93,7 +116,7 @@ async fn shortest(db: &Db, mut sequence: Vec<Operation>, mut difference: String)
             let mut shorter = sequence.clone();
             shorter.drain(start..(start + length).min(sequence.len()));
             match compare(db, &shorter).await {
-                Ok(()) => start += length,
+                Ok(_) => start += length,
                 Err(found) => (sequence, difference) = (shorter, found),
             }
         }
@@ -109,7 +132,7 @@ async fn shortest(db: &Db, mut sequence: Vec<Operation>, mut difference: String)
             let mut shorter = sequence.clone();
             shorter[position] = Operation::Transaction(fewer, *ending);
             match compare(db, &shorter).await {
-                Ok(()) => inner += 1,
+                Ok(_) => inner += 1,
                 Err(found) => (sequence, difference) = (shorter, found),
             }
         }

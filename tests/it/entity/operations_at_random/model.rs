@@ -129,16 +129,19 @@ impl Model {
         events
     }
 
+    /// Mostly of a row that is there, else of one that was, or of none.
     fn any(&self, kind: Kind, number: u32) -> Value {
-        let known = &self.known[index(kind)];
-        if number % 8 == 7 || known.is_empty() {
-            return match kind {
+        let (known, rows) = (&self.known[index(kind)], &self.store.tables[index(kind)]);
+        let place = number as usize / 16;
+        match number % 16 {
+            0..12 if !rows.is_empty() => rows[place % rows.len()][Table::of(kind).id].clone(),
+            0..15 if !known.is_empty() => known[place % known.len()].clone(),
+            _ => match kind {
                 Kind::Place | Kind::CarelessPlace => Value::Text("nowhere".into()),
                 Kind::Person | Kind::Stay => Value::Made(usize::MAX),
                 Kind::Task | Kind::Line => Value::Number(-1),
-            };
+            },
         }
-        known[known.len() - 1 - number as usize / 8 % known.len().min(10)].clone()
     }
 
     /// Does it, and says what should come of it; and what it was about.

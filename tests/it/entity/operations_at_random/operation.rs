@@ -126,9 +126,9 @@ fn key(rng: &mut Rng, kind: Kind) -> usize {
     rng.usize(..table.uniques.len() + usize::from(table.is_given))
 }
 
-/// One that was read lately, more often than not.
+/// The last one more often than not, else one of those before.
 fn lately(rng: &mut Rng) -> u32 {
-    rng.u32(0..=1) * rng.u32(0..=3) + if rng.u8(..5) == 0 { rng.u32(0..40) } else { 0 }
+    if rng.bool() { 0 } else { rng.u32(0..8) }
 }
 
 impl Condition {
@@ -183,11 +183,15 @@ impl Reading {
 }
 
 impl Operation {
+    pub fn creation(rng: &mut Rng, kind: Kind) -> Self {
+        Self::Create(kind, whole(rng, kind))
+    }
+
     /// `depth` is how many transactions there are around it.
     pub fn random(rng: &mut Rng, depth: usize) -> Self {
         let kind = kind(rng);
         match rng.u8(..100) {
-            0..14 => Self::Create(kind, whole(rng, kind)),
+            0..14 => Self::creation(rng, kind),
             14..18 => Self::CreateMany(kind, (0..rng.usize(..4)).map(|_| whole(rng, kind)).collect()),
             18..25 => Self::Upsert(kind, whole(rng, kind), key(rng, kind)),
             25..29 => Self::UpsertMany(kind, (0..rng.usize(..4)).map(|_| whole(rng, kind)).collect(), key(rng, kind)),
@@ -218,7 +222,7 @@ impl Operation {
                 use Ending::{AtFirstError, InDenial, InError};
                 Self::Transaction(operations, [AtFirstError, InDenial, InDenial, InError][rng.usize(..4)])
             }
-            _ => Self::Create(kind, whole(rng, kind)),
+            _ => Self::creation(rng, kind),
         }
     }
 

@@ -90,6 +90,14 @@ impl Expected {
         }
     }
 
+    /// Adds what it is, and each part of it: an error's kind, or `None`.
+    pub fn tally(&self, kinds: &mut Vec<Option<ErrorKind>>) {
+        kinds.push(self.failures().and_then(|failures| failures.first()).map(|failure| failure.kind));
+        if let Self::Transaction(each, ..) = self {
+            each.iter().for_each(|expected| expected.tally(kinds));
+        }
+    }
+
     /// What a `?` behind the operation would return.
     pub fn failures(&self) -> Option<&Vec<Failure>> {
         match self {
