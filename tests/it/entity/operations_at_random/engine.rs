@@ -129,7 +129,7 @@ impl Engine {
             Some(tx) => tx.transaction(async |tx| self.each(tx, operations, ending, &mut each).await).await,
         };
         let hooks = std::mem::take(&mut *self.hooks.lock().unwrap());
-        let end = ended.as_ref().map(|()| ()).map_err(Failure::from);
+        let end = ended.as_ref().copied().map_err(Failure::from);
         (Ok(Answer::Transaction(each, end, hooks)), ended.err())
     }
 

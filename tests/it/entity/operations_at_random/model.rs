@@ -291,7 +291,7 @@ impl Model {
                 let mut checks = Vec::new();
                 let upserted = self.upsert(*kind, row, *key, &mut checks)?;
                 self.refer(*kind, &checks)?;
-                self.emit_upserted(*kind, &[upserted.clone()])?;
+                self.emit_upserted(*kind, std::slice::from_ref(&upserted))?;
                 Ok(Answer::Upserted(vec![(upserted.0.is_none(), upserted.1)]))
             }
             Operation::UpsertMany(kind, new, key) => self.upsert_many(*kind, new, *key),
@@ -543,12 +543,16 @@ impl Model {
         let is_one_statement = matches!(kind, Kind::Stay | Kind::Line);
         let mut checks = Vec::new();
         let mut upserted: Vec<(Option<Record>, Record)> = Vec::new();
-        let mut is_twice = false;
+        let of = |row: &Record| match table.uniques.get(key) {
+            Some(unique) => in_key(row, unique).map(|values| values.into_iter().cloned().collect()),
+            None => Some(vec![row[table.id].clone()]),
+        };
+        let keys: Vec<Vec<Value>> = new.iter().filter_map(of).collect();
+        let is_twice = keys.iter().enumerate().any(|(place, key)| keys[..place].contains(key));
         let mut end = Ok(());
         for row in new {
             match self.upsert(kind, row, key, &mut checks) {
                 Ok(row) => {
-                    is_twice |= upserted.iter().any(|(_, earlier)| earlier[table.id] == row.1[table.id]);
                     upserted.push(row);
                     if !is_one_statement {
                         end = self.refer(kind, &std::mem::take(&mut checks));
@@ -564,6 +568,7 @@ impl Model {
             end = self.refer(kind, &checks);
         }
         if is_twice {
+            // Postgres may see that first, and SQLite what would come of it
             let mut failures = vec![Failure::new(ErrorKind::Usage, "")];
             failures.extend(end.err().into_iter().flat_map(|refusal| refusal.failures));
             return Err(Refusal::of_statement(failures));
