@@ -8,7 +8,9 @@ pub(crate) mod subscription;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use uuid::Uuid;
 
 pub(crate) use self::subscription::{Delivery, Route, Subscription, give_back};
@@ -242,6 +244,26 @@ impl Bus {
             Transport::Local(_) => Some(0),
             #[cfg(feature = "nats")]
             Transport::Nats(bus) => bus.link(),
+        }
+    }
+
+    /// Wakes the relay of another process that listens for this token. Nobody answers, and nobody waits.
+    #[cfg_attr(not(feature = "nats"), allow(clippy::unused_async, unused_variables))] // in-process there is no other
+    pub(crate) async fn nudge(&self, token: &str) {
+        match &self.transport {
+            Transport::Local(_) => {}
+            #[cfg(feature = "nats")]
+            Transport::Nats(bus) => bus.nudge(token).await,
+        }
+    }
+
+    /// The nudges that come with this token.
+    #[cfg_attr(not(feature = "nats"), allow(clippy::unused_async, unused_variables))] // in-process there is no other
+    pub(crate) async fn nudges(&self, token: &str) -> BoxStream<'static, ()> {
+        match &self.transport {
+            Transport::Local(_) => futures_util::stream::empty().boxed(),
+            #[cfg(feature = "nats")]
+            Transport::Nats(bus) => bus.nudges(token).await,
         }
     }
 

@@ -1,6 +1,7 @@
 //! NATS JetStream: one stream per domain, one durable pull consumer per subscription and stream.
 
 mod connect;
+mod nudge;
 mod pull;
 mod stored;
 mod topology;

@@ -194,6 +194,7 @@ impl DbOptions {
         let inner = Inner {
             pool,
             nudge: tokio::sync::Notify::new(),
+            scheduled: false.into(),
             max_payload: self.max_payload,
             location,
             limit,

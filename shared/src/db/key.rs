@@ -1,5 +1,6 @@
-//! The key of page cursors.
+//! The keys that were made along with the library's tables.
 
+use super::Db;
 use super::executor::{Access, Executor};
 use crate::entity::CursorKey;
 use crate::error::{Error, Result};
@@ -22,6 +23,18 @@ impl Executor {
         let key: Vec<u8> = row.required(0)?;
         let key = CursorKey::new(key.try_into().map_err(|_| no_key())?);
         Ok(known.get_or_init(|| key).clone())
+    }
+}
+
+impl Db {
+    /// What the processes on this database call each other by: it says nothing of the database.
+    pub(crate) async fn nudge_token(&self) -> Result<String> {
+        let executor = self.executor();
+        let sql = "SELECT key FROM shared_keys WHERE name = 'nudge'";
+        let row = executor.fetch_optional(Access::Read, sql, executor.args(), None).await?;
+        let row = row.ok_or(Error::Unavailable { what: "a row of `shared_keys` is missing".into(), source: None })?;
+        let key: Vec<u8> = row.required(0)?;
+        Ok(key.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 

@@ -19,15 +19,18 @@ pub(crate) mod raw;
 pub(crate) mod relay_lease;
 #[cfg(feature = "sqlite")]
 mod rows;
+pub(crate) mod schedule;
 mod schema;
 mod stream;
 mod tx;
 mod tx_options;
 mod watch;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 pub use self::connect::DbOptions;
@@ -72,6 +75,8 @@ pub struct Db {
 struct Inner {
     pool: Pool,
     nudge: Notify,
+    /// Whether an event was scheduled since the relay last asked.
+    scheduled: AtomicBool,
     max_payload: usize,
     location: Location,
     /// The longest wait for an answer of the server's.
@@ -153,8 +158,13 @@ impl Db {
 
     /// Gives a draft its id, its headers and its shape.
     pub(crate) fn seal(&self, draft: Draft, context: &Context) -> Result<Outgoing> {
+        self.seal_for(crate::time::now(), draft, context)
+    }
+
+    /// The same for an event that happens at another time than now.
+    fn seal_for(&self, time: DateTime<Utc>, draft: Draft, context: &Context) -> Result<Outgoing> {
         let shape = self.shapes.of(&draft.subject);
-        draft.seal(context, &self.source, shape, self.inner.max_payload)
+        draft.seal_for(time, context, &self.source, shape, self.inner.max_payload)
     }
 
     /// The name under which this handle publishes.
@@ -344,6 +354,17 @@ impl Db {
     /// Wakes the relay: there are events to publish.
     pub(crate) fn nudge(&self) {
         self.inner.nudge.notify_one();
+    }
+
+    /// Wakes the relay: an event was scheduled, and may be the next one.
+    fn nudge_schedule(&self) {
+        self.inner.scheduled.store(true, Ordering::Release);
+        self.nudge();
+    }
+
+    /// Whether an event was scheduled in this process since the last time that this was asked.
+    pub(crate) fn take_scheduled(&self) -> bool {
+        self.inner.scheduled.swap(false, Ordering::AcqRel)
     }
 
     /// Waits for the next nudge; one that came since the last wait counts.

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 
-use super::Db;
+use super::{Db, schedule};
 use super::dialect::{Args, Engine, Row, Sql, SqlText};
 use super::executor::{Access, Executor};
 use crate::entity::EntityValue;
@@ -36,14 +36,32 @@ const MARK_FENCED: &str = "WITH fence AS MATERIALIZED (SELECT 1 FROM shared_rela
 /// within one key a lower sequence number means an earlier commit. Taking the number first and the lock later
 /// inverts neighbours.
 pub(crate) async fn insert(executor: &Executor, events: &[Outgoing]) -> Result<()> {
+    if executor.engine() == Engine::Postgres {
+        lock_keys(executor, events).await?;
+    }
+    insert_into(&OUTBOX, executor, events).await
+}
+
+/// Where events are stored.
+pub(super) struct Into {
+    /// For Postgres: all in one statement.
+    pub(super) postgres: &'static str,
+    /// For SQLite: the beginning.
+    pub(super) sqlite: &'static str,
+}
+
+const OUTBOX: Into = Into {
+    postgres: "INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at) \
+         SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[])",
+    sqlite: "INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at) VALUES ",
+};
+
+pub(super) async fn insert_into(into: &Into, executor: &Executor, events: &[Outgoing]) -> Result<()> {
     match executor.engine() {
         Engine::Postgres => {
-            lock_keys(executor, events).await?;
             let mut args = executor.args();
             bind_columns(&mut args, events);
-            let sql = "INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at) \
-                 SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[])";
-            executor.execute(sql, args, None).await?;
+            executor.execute(into.postgres, args, None).await?;
         }
         Engine::Sqlite => {
             for chunk in events.chunks(SQLITE_ROWS) {
@@ -51,7 +69,7 @@ pub(crate) async fn insert(executor: &Executor, events: &[Outgoing]) -> Result<(
                 for event in chunk {
                     bind_row(&mut args, event);
                 }
-                executor.execute(SqlText::built(insert_rows(chunk.len())), args, None).await?;
+                executor.execute(SqlText::built(insert_rows(into.sqlite, chunk.len())), args, None).await?;
             }
         }
     }
@@ -98,9 +116,9 @@ pub(crate) async fn insert_beside(
     Ok(())
 }
 
-fn insert_rows(rows: usize) -> String {
+fn insert_rows(into: &str, rows: usize) -> String {
     use std::fmt::Write as _;
-    let mut sql = format!("INSERT INTO shared_outbox ({COLUMNS}) VALUES ");
+    let mut sql = into.to_owned();
     for row in 0..rows {
         let first = row * 7;
         let _infallible = write!(
@@ -223,6 +241,25 @@ impl Outbox {
         let sql = "SELECT count(*) FROM shared_outbox WHERE published_at IS NULL";
         let row = executor.fetch_optional(Access::Read, sql, executor.args(), None).await?;
         count(row.as_ref(), 0)
+    }
+
+    /// How many events wait for their time; see [`Tx::publish_at`](crate::Tx::publish_at).
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn scheduled(&self) -> Result<u64> {
+        schedule::count(&self.db.executor()).await
+    }
+
+    /// Cancels a scheduled event, by the id that [`Tx::publish_at`](crate::Tx::publish_at) returned. `false` when it does
+    /// not wait any more: it has become due, was cancelled before, or never was.
+    ///
+    /// Together with a change of rows use [`Tx::cancel`](crate::Tx::cancel).
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn cancel(&self, event_id: uuid::Uuid) -> Result<bool> {
+        schedule::cancel(&self.db.executor(), event_id).await
     }
 
     /// How many events wait to be published, and when the oldest of them was made.
@@ -375,25 +412,28 @@ impl Outbox {
 }
 
 fn pending(row: &Row) -> Result<Pending> {
+    let seq: i64 = row.required(0)?;
+    let mut event = outgoing(row)?;
+    // CloudEvents compares sequences as texts
+    event.headers.set("ce-sequence", format!("{seq:020}"));
+    Ok(Pending { seq, event })
+}
+
+/// Reads id, subject, type, key, headers, payload and time, from the second column on.
+pub(super) fn outgoing(row: &Row) -> Result<Outgoing> {
     let headers: String = row.required(5)?;
     let payload: Vec<u8> = row.required(6)?;
-    let seq: i64 = row.required(0)?;
     let mut headers = Headers::from_json(&headers);
     let shape = Shape::read_note(&mut headers);
-    // CloudEvents compares sequences as texts
-    headers.set("ce-sequence", format!("{seq:020}"));
-    Ok(Pending {
-        seq,
-        event: Outgoing {
-            id: EntityValue::read(row, 1)?,
-            subject: row.required(2)?,
-            event_type: row.required(3)?,
-            key: row.get(4)?,
-            headers,
-            payload: Bytes::from(payload),
-            time: EntityValue::read(row, 7)?,
-            shape,
-        },
+    Ok(Outgoing {
+        id: EntityValue::read(row, 1)?,
+        subject: row.required(2)?,
+        event_type: row.required(3)?,
+        key: row.get(4)?,
+        headers,
+        payload: Bytes::from(payload),
+        time: EntityValue::read(row, 7)?,
+        shape,
     })
 }
 

@@ -1,7 +1,9 @@
 //! Transactions: rows and events together, or neither.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use futures_util::TryStreamExt;
 use sqlx::SqlStr;
 
@@ -10,12 +12,15 @@ use super::dialect::{ArgsInner, Engine, Row, RowInner};
 use super::executor::{Access, Executor};
 use super::failure::{READ_ONLY, classify};
 use super::lease::{Lease, limited};
-use super::outbox;
+use super::{outbox, schedule};
 use super::tx_options::TxOptions;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::event::{Outgoing, Publish};
 use crate::id;
+
+/// Later times do not sort as texts.
+const LAST_YEAR: i32 = 9999;
 
 /// An open transaction. What is written through it and what is published through it becomes visible
 /// together at the commit, or never.
@@ -38,6 +43,8 @@ pub struct TxInner {
     slot: Mutex<Slot>,
     // no statement is under way while one of these is locked, and no lock is held across an await
     events: Mutex<Vec<Outgoing>>,
+    /// Those that wait for their time, which is the event's own.
+    scheduled: Mutex<Vec<Outgoing>>,
     after_commit: Mutex<Vec<Hook>>,
 }
 
@@ -292,6 +299,7 @@ impl Tx {
                     read_only: options.refuses_writes(),
                     slot: Mutex::new(Slot::Idle(connection)),
                     events: Mutex::default(),
+                    scheduled: Mutex::default(),
                     after_commit: Mutex::default(),
                 }),
                 outermost: true,
@@ -338,6 +346,87 @@ impl Tx {
         Ok(id)
     }
 
+    /// Publishes an event at a time to come, if this transaction commits: a reminder, a deadline, an escalation. Returns
+    /// the event's id, by which it can be cancelled.
+    ///
+    /// It waits in the database, through restarts of any process, and is published when its time has come by the clock of
+    /// the process that publishes the outbox; late when none runs then. Its `time` is the one given here. Among the events
+    /// of its key it takes its place when it becomes due: after what was committed before, and in the order of the times
+    /// of those that wait. With a time that has passed it is published like any other.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+    /// # #[cfg(feature = "sqlite")] {
+    /// use chrono::TimeDelta;
+    /// use shared::prelude::*;
+    /// use shared::testing::TestService;
+    ///
+    /// #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+    /// #[event(subject = "appointment.reminder_due", key = appointment)]
+    /// struct ReminderDue {
+    ///     appointment: String,
+    /// }
+    ///
+    /// let service = TestService::start([Service::new("reminders")]).await?;
+    /// let reminder = ReminderDue { appointment: "a-7".into() };
+    /// let tomorrow = time::now() + TimeDelta::days(1);
+    /// service.db().transaction(async |tx| tx.publish_at(&reminder, tomorrow).await).await?;
+    /// service.settled().await?;
+    /// assert_eq!(service.published::<ReminderDue>().await?, []);
+    ///
+    /// service.clock().advance(TimeDelta::days(1));
+    /// service.settled().await?;
+    /// assert_eq!(service.published::<ReminderDue>().await?, [reminder]);
+    /// # }
+    /// # Ok::<(), shared::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`publish`](Self::publish); [`Error::Usage`] for a time after the year 9999.
+    #[allow(clippy::unused_async)] // see `publish`
+    pub async fn publish_at(&self, event: impl Publish, due: DateTime<Utc>) -> Result<uuid::Uuid> {
+        let draft = event.draft()?;
+        if due <= crate::time::now() {
+            return self.publish_draft(draft);
+        }
+        if self.inner.read_only {
+            return Err(Error::Usage(READ_ONLY.into()));
+        }
+        if due.year() > LAST_YEAR {
+            return Err(Error::Usage(
+                format!("event `{}` is scheduled for a time after the year {LAST_YEAR}", draft.event_type).into(),
+            ));
+        }
+        let event = self.inner.db.seal_for(crate::time::truncate(due), draft, &self.inner.context)?;
+        let id = event.id;
+        lock(&self.inner.scheduled).push(event);
+        Ok(id)
+    }
+
+    /// Publishes an event after a while, if this transaction commits; see [`publish_at`](Self::publish_at).
+    ///
+    /// # Errors
+    /// See [`publish_at`](Self::publish_at).
+    pub async fn publish_in(&self, event: impl Publish, after: Duration) -> Result<uuid::Uuid> {
+        let after = TimeDelta::from_std(after).unwrap_or(TimeDelta::MAX);
+        let due = crate::time::now().checked_add_signed(after).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        self.publish_at(event, due).await
+    }
+
+    /// Cancels a scheduled event, if this transaction commits. `false` when it does not wait any more: it has become due,
+    /// was cancelled before, or never was.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn cancel(&self, event_id: uuid::Uuid) -> Result<bool> {
+        let own = {
+            let mut scheduled = lock(&self.inner.scheduled);
+            let place = scheduled.iter().position(|event| event.id == event_id);
+            place.map(|place| scheduled.remove(place)).is_some()
+        };
+        if own { Ok(true) } else { schedule::cancel(&self.executor(), event_id).await }
+    }
+
     /// Publishes an event that has no Rust type, checked at run time; see [`Bus::publish_raw`](crate::Bus::publish_raw).
     ///
     /// # Errors
@@ -365,6 +454,8 @@ impl Tx {
         let executor = self.executor();
         let name = format!("s_{}", id::new().simple());
         let (events, hooks) = (lock(&self.inner.events).len(), lock(&self.inner.after_commit).len());
+        // as a whole: it may cancel some of them
+        let scheduled = lock(&self.inner.scheduled).clone();
         executor.execute_script(super::SqlText::built(format!("SAVEPOINT {name}"))).await?;
         let mut guard = SavepointGuard { tx: &self.inner, armed: true };
         let mut inner = Self { inner: Arc::clone(&self.inner), outermost: false };
@@ -388,6 +479,7 @@ impl Tx {
             checkout.give_back(undone.is_ok());
             undone.map_err(|error| classify(error, executor.engine(), None))?;
             lock(&self.inner.events).truncate(events);
+            *lock(&self.inner.scheduled) = scheduled;
             lock(&self.inner.after_commit).truncate(hooks);
         }
         guard.armed = false;
@@ -438,12 +530,16 @@ impl Tx {
         if !events.is_empty() {
             outbox::insert(&self.executor(), &events).await?;
         }
+        let scheduled = std::mem::take(&mut *lock(&self.inner.scheduled));
+        if !scheduled.is_empty() {
+            schedule::store(&self.executor(), &scheduled).await?;
+        }
         let checkout = self.inner.checkout(Access::Read)?;
         let engine = self.inner.db.engine();
         let Some(mut connection) = checkout.end() else { return Ok(()) };
         let (db, context) = (self.inner.db.clone(), self.inner.context.clone());
         let hooks = std::mem::take(&mut *lock(&self.inner.after_commit));
-        let published = !events.is_empty();
+        let (published, scheduled) = (!events.is_empty(), !scheduled.is_empty());
         // in a task of its own, so that a caller who goes away leaves no commit half sent and no hook behind
         let task = tokio::spawn(context.scope(async move {
             let Some(committed) = limited(db.limit(), connection.commit()).await else {
@@ -452,7 +548,9 @@ impl Tx {
             };
             drop(connection);
             committed.map_err(|error| classify(error, engine, None))?;
-            if published {
+            if scheduled {
+                db.nudge_schedule();
+            } else if published {
                 db.nudge();
             }
             for hook in hooks {

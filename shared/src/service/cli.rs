@@ -128,6 +128,7 @@ async fn command(service: Service) -> Result<()> {
         Command::Outbox => {
             let outbox = connect(&Config::from_env()?).await?.outbox();
             println!("waiting: {}", outbox.pending().await?);
+            println!("scheduled: {}", outbox.scheduled().await?);
             for (subject, count) in outbox.published_by_subject().await? {
                 println!("published {subject}: {count}");
             }

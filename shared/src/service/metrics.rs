@@ -24,6 +24,8 @@ pub struct OutboxMetrics {
     pub waiting: u64,
     /// How long the oldest of them has waited; `None` when none waits.
     pub oldest: Option<Duration>,
+    /// How many events wait for their time.
+    pub scheduled: u64,
 }
 
 /// What the relay of this process has done since it was started. Of several processes on one database one publishes at a
@@ -48,7 +50,7 @@ impl Metrics {
         let (waiting, oldest) = db.outbox().backlog().await?;
         let oldest = oldest.map(|at| crate::time::now().signed_duration_since(at).to_std().unwrap_or_default());
         Ok(Self {
-            outbox: OutboxMetrics { waiting, oldest },
+            outbox: OutboxMetrics { waiting, oldest, scheduled: db.outbox().scheduled().await? },
             relay: RelayMetrics {
                 leading: counters.is_leading(),
                 published: counters.published(),

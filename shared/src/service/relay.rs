@@ -4,14 +4,16 @@ mod audit;
 mod chores;
 mod counters;
 mod leader;
+mod nudges;
 mod replay;
+mod schedule;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream::{BoxStream, FuturesUnordered};
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -20,11 +22,14 @@ use self::chores::Chores;
 pub(crate) use self::counters::Counters;
 pub(crate) use self::leader::Leadership;
 use self::leader::{Candidate, Fence};
+use self::nudges::Nudges;
+use self::schedule::Schedule;
 use crate::bus::{Ack, Bus};
 use crate::db::outbox::{Pending, Published};
 use crate::db::{Db, Outbox};
 use crate::error::{Error, Result};
 use crate::event::subject;
+use crate::time::Clock;
 
 /// The most events that are on their way to the bus at once.
 const WINDOW: usize = 1_024;
@@ -80,6 +85,8 @@ pub(crate) struct Setup {
     /// How long published events are kept.
     pub(crate) retention: Duration,
     pub(crate) counters: Arc<Counters>,
+    /// What shows whether a scheduled event is due, if not the system's clock.
+    pub(crate) clock: Option<Clock>,
 }
 
 /// Publishes what is committed, until stopped. Of several processes on one database one does so at a time; `leading` is
@@ -87,18 +94,20 @@ pub(crate) struct Setup {
 pub(crate) async fn run(setup: Setup, stop: CancellationToken, mut leading: Option<Leadership>) {
     // without NATS there is no second process
     let mut candidate = Candidate::new(&setup.db, setup.bus.kind() != "local");
+    let mut nudges = Nudges::new(&setup.db, &setup.bus);
     while !stop.is_cancelled() {
         let leadership = match leading.take() {
             Some(leadership) => Some(leadership),
             None => tokio::select! {
                 () = stop.cancelled() => return,
                 leadership = candidate.ask() => leadership,
+                never = nudges.pass_on() => match never {},
             },
         };
         let Some(mut leadership) = leadership else { continue };
         tracing::debug!("this process publishes the outbox");
         setup.counters.lead(true);
-        let mut relay = Relay::new(setup.clone(), leadership.fence());
+        let mut relay = Relay::new(setup.clone(), leadership.fence(), nudges.of_others().await);
         tokio::select! {
             () = relay.run(&stop) => {}
             () = leadership.lost() => {
@@ -119,6 +128,8 @@ struct Relay {
     retention: Duration,
     counters: Arc<Counters>,
     fence: Fence,
+    /// Other processes have committed something.
+    nudges: BoxStream<'static, ()>,
     in_flight: FuturesUnordered<Sent>,
     /// Rows that were read and are not marked yet.
     known: HashSet<i64>,
@@ -141,6 +152,7 @@ struct Relay {
     acked: Vec<Published>,
     poll: Duration,
     chores: Chores,
+    schedule: Schedule,
     /// The connection on which the broker was found to have what it had acknowledged.
     audited: Option<u64>,
     /// When to look again whether it has.
@@ -150,14 +162,15 @@ struct Relay {
 }
 
 impl Relay {
-    fn new(setup: Setup, fence: Fence) -> Self {
-        let Setup { db, bus, retention, counters } = setup;
+    fn new(setup: Setup, fence: Fence, nudges: BoxStream<'static, ()>) -> Self {
+        let Setup { db, bus, retention, counters, clock } = setup;
         Self {
             db,
             bus,
             retention,
             counters,
             fence,
+            nudges,
             in_flight: FuturesUnordered::new(),
             known: HashSet::new(),
             lanes: HashMap::new(),
@@ -171,6 +184,7 @@ impl Relay {
             acked: Vec::new(),
             poll: POLL.0,
             chores: Chores::default(),
+            schedule: Schedule::new(clock),
             audited: None,
             audit_at: Instant::now(),
             floors: HashMap::new(),
@@ -184,12 +198,13 @@ impl Relay {
                 () = stop.cancelled() => return self.wind_down().await,
                 may_send = self.may_send() => may_send,
             };
+            self.release().await;
             if may_send && let Err(error) = self.read().await {
                 tracing::warn!(error = error.report(), "the outbox cannot be read; trying again");
                 self.poll = Duration::from_secs(1);
             }
             self.do_chores().await;
-            let until = tokio::time::sleep(self.poll);
+            let until = tokio::time::sleep(self.schedule.pause(self.poll));
             tokio::pin!(until);
             loop {
                 tokio::select! {
@@ -205,6 +220,11 @@ impl Relay {
                         }
                     }
                     () = self.db.nudged(), if self.known.len() < WINDOW => break,
+                    Some(()) = self.nudges.next(), if self.known.len() < WINDOW => {
+                        // several at once are as good as one
+                        while let Some(Some(())) = self.nudges.next().now_or_never() {}
+                        break;
+                    }
                     () = &mut until => break,
                 }
             }

@@ -17,9 +17,10 @@ use super::relay;
 use super::subscriber::Subscriber;
 use crate::bus::{Bus, Position, Route, subscription::Probe};
 use crate::config::Config;
-use crate::db::{Db, DbOptions};
+use crate::db::{Db, DbOptions, schedule};
 use crate::error::{Error, Result};
 use crate::event::subject::pattern_defect;
+use crate::time::Clock;
 
 /// How long the relay and the connections may take to end, after the handlers.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -34,6 +35,8 @@ pub struct Running {
     dispatchers: JoinSet<usize>,
     relay: JoinSet<()>,
     counters: Arc<relay::Counters>,
+    /// What shows whether a scheduled event is due, if not the system's clock.
+    clock: Option<Clock>,
     stop_dispatchers: CancellationToken,
     stop_relay: CancellationToken,
 }
@@ -71,6 +74,7 @@ pub(crate) async fn start_on(db: Db, bus: Bus, config: &Config, services: Vec<Se
     let leadership = if bus.kind() == "local" { Some(relay::lead_alone(&db).await?) } else { None };
     super::tables::prepare(&db, config, &services).await?;
     let mut running = Running::idle(db.clone(), bus.clone());
+    running.clock = services.iter().find_map(|service| service.clock.clone());
     for service in services {
         let name = service.name.clone();
         for subscription in subscriptions(service, &db, &bus) {
@@ -92,7 +96,7 @@ pub(crate) async fn start_on(db: Db, bus: Bus, config: &Config, services: Vec<Se
     }
     // after all subscriptions are open: in-process, an event without subscribers counts as published
     let counters = Arc::clone(&running.counters);
-    let setup = relay::Setup { db, bus, retention: config.outbox_retention, counters };
+    let setup = relay::Setup { db, bus, retention: config.outbox_retention, counters, clock: running.clock.clone() };
     running.relay.spawn(relay::run(setup, running.stop_relay.clone(), leadership));
     Ok(running)
 }
@@ -215,6 +219,7 @@ impl Running {
             dispatchers: JoinSet::new(),
             relay: JoinSet::new(),
             counters: Arc::default(),
+            clock: None,
             stop_dispatchers: CancellationToken::new(),
             stop_relay: CancellationToken::new(),
         }
@@ -277,6 +282,10 @@ impl Running {
     async fn open(&self) -> Result<Option<String>> {
         let outbox = self.db.outbox();
         let before = outbox.last().await?;
+        let now = self.clock.as_ref().map_or_else(crate::time::now, Clock::now);
+        if schedule::next(&self.db).await?.is_some_and(|next| next <= now) {
+            return Ok(Some("scheduled events that are due".to_owned()));
+        }
         let pending = outbox.pending().await?;
         if pending > 0 {
             return Ok(Some(format!("{pending} events in the outbox")));

@@ -22,6 +22,7 @@ mod raw;
 mod restart;
 mod retention;
 mod retries;
+mod scheduling;
 mod script;
 mod shapes;
 mod shutdown;

@@ -2,6 +2,9 @@
 
 #![cfg_attr(not(all(feature = "sqlite", feature = "postgres")), allow(dead_code, unused_imports))]
 
+mod child;
+mod crashes;
 mod ledger;
+mod nudges;
 mod surroundings;
 mod vocabulary;

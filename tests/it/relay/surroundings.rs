@@ -77,6 +77,13 @@ impl Surroundings {
         shared::start(&self.config, [service]).await.expect("the service starts")
     }
 
+    /// A handle on the database beside that of the services, which they do not close.
+    pub(crate) async fn db(&self) -> Db {
+        let db = Db::connect(&self.config.database_url).await.expect("the database is there").with_source("elsewhere");
+        db.create_tables(&entities![Mark]).await.expect("tables are made");
+        db
+    }
+
     pub(crate) async fn jetstream(&self) -> async_nats::jetstream::Context {
         let client = async_nats::connect(self.nats.url()).await.expect("the server lets us in");
         async_nats::jetstream::new(client)
@@ -85,7 +92,8 @@ impl Surroundings {
     /// Everything that the stream has of this suite's events, in its order.
     pub(crate) async fn stored(&self) -> Vec<Stored> {
         let jetstream = self.jetstream().await;
-        let stream = jetstream.get_stream("TALLY").await.expect("the stream is there");
+        // there is none as long as nothing was published
+        let Ok(stream) = jetstream.get_stream("TALLY").await else { return Vec::new() };
         let state = &stream.cached_info().state;
         let mut stored = Vec::new();
         for sequence in state.first_sequence..=state.last_sequence {

@@ -148,6 +148,37 @@ CREATE TABLE shared_streams (
 ) STRICT, WITHOUT ROWID;
 ",
     },
+    // events that wait for their time, and what the relays of one database call each other by
+    Sql {
+        postgres: "
+CREATE TABLE shared_scheduled (
+    seq bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT shared_scheduled_pkey PRIMARY KEY,
+    event_id uuid NOT NULL CONSTRAINT shared_scheduled_event_id_key UNIQUE,
+    subject text NOT NULL,
+    event_type text NOT NULL,
+    event_key text,
+    headers text NOT NULL,
+    payload bytea NOT NULL,
+    due_at timestamptz NOT NULL
+);
+CREATE INDEX shared_scheduled_due_at_idx ON shared_scheduled (due_at, seq);
+INSERT INTO shared_keys (name, key) VALUES ('nudge', decode(replace(gen_random_uuid()::text, '-', ''), 'hex'));
+",
+        sqlite: "
+CREATE TABLE shared_scheduled (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    event_id BLOB NOT NULL UNIQUE,
+    subject TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    event_key TEXT,
+    headers TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    due_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX shared_scheduled_due_at_idx ON shared_scheduled (due_at, seq);
+INSERT INTO shared_keys (name, key) VALUES ('nudge', randomblob(16));
+",
+    },
 ];
 
 /// The version of the library's own tables that this program works with.

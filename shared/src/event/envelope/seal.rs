@@ -1,6 +1,6 @@
 //! From a draft to an event on its way out.
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::shape::Shape;
 use super::{MAX_HEADERS_BYTES, Outgoing, flat, percent};
@@ -20,6 +20,18 @@ impl Draft {
     /// that no subscriber would take (a key twice in one object, a text with NUL, nested too deeply), or it does not fit
     /// the shape.
     pub fn seal(self, context: &Context, source: &str, shape: Shape, max_payload: usize) -> Result<Outgoing> {
+        self.seal_for(crate::time::now(), context, source, shape, max_payload)
+    }
+
+    /// The same for an event that happens at another time than now.
+    pub(crate) fn seal_for(
+        self,
+        time: DateTime<Utc>,
+        context: &Context,
+        source: &str,
+        shape: Shape,
+        max_payload: usize,
+    ) -> Result<Outgoing> {
         let usage = |text: String| Error::Usage(text.into());
         let event_type = &self.event_type;
         if let Some(defect) = subject::defect(&self.subject) {
@@ -41,7 +53,6 @@ impl Draft {
             )));
         }
         let id = crate::id::new();
-        let time = crate::time::now();
         let headers = self.headers(context, source, id, time.to_rfc3339_opts(SecondsFormat::Micros, true));
         if headers.bytes() > MAX_HEADERS_BYTES {
             return Err(usage(format!(
