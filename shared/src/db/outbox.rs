@@ -8,9 +8,9 @@ use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 
-use super::{Db, schedule};
 use super::dialect::{Args, Engine, Row, Sql, SqlText};
 use super::executor::{Access, Executor};
+use super::{Db, schedule};
 use crate::entity::EntityValue;
 use crate::error::Result;
 use crate::event::{Headers, Outgoing, Shape};

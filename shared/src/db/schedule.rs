@@ -32,7 +32,8 @@ pub(super) async fn cancel(executor: &Executor, event_id: Uuid) -> Result<bool> 
 
 /// How many events wait.
 pub(super) async fn count(executor: &Executor) -> Result<u64> {
-    let row = executor.fetch_optional(Access::Read, "SELECT count(*) FROM shared_scheduled", executor.args(), None).await?;
+    let row =
+        executor.fetch_optional(Access::Read, "SELECT count(*) FROM shared_scheduled", executor.args(), None).await?;
     outbox::count(row.as_ref(), 0)
 }
 

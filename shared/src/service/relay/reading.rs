@@ -1,0 +1,79 @@
+//! Reading the outbox: what is new, what committed late, and what is to be tried again.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{POLL, Relay, WINDOW};
+use crate::db::Outbox;
+use crate::error::Result;
+
+/// How long a number that was not there is looked for: its transaction was committing, or was rolled back.
+const GAP: Duration = Duration::from_secs(60);
+
+/// The most numbers in one gap that are looked for one by one; after a larger one everything unpublished is read for a
+/// while.
+const GAPS: i64 = 1_024;
+
+/// How often everything unpublished is read from the start.
+pub(super) const RESCAN: Duration = Duration::from_secs(5);
+
+impl Relay {
+    /// Reads what is new and sends it. Each step takes the lower numbers of a key before the higher ones.
+    pub(super) async fn read(&mut self) -> Result<()> {
+        if self.known.len() >= WINDOW {
+            return Ok(());
+        }
+        let outbox = self.db.outbox();
+        let now = Instant::now();
+        if now >= self.rescan_at || now < self.wide_until {
+            // for what the gaps miss: a transaction that takes longer than a gap is remembered, or that is large
+            self.rescan_at = now + RESCAN;
+            self.position = 0;
+        }
+        if !self.stalled.is_empty() && now >= self.retry_at {
+            let numbers: Vec<i64> = self.stalled.values().flatten().copied().collect();
+            let rows = outbox.unpublished(i64::MAX, &numbers, numbers.len()).await?;
+            self.stalled.clear();
+            self.enqueue_all(rows).await;
+        }
+        let mut highest = match self.highest {
+            Some(highest) => highest,
+            None => self.look_back(&outbox, now).await?,
+        };
+        self.gaps.retain(|_, until| *until > now);
+        // One statement for the gaps and for what is new, so that both are seen at the same moment: asked one after
+        // the other, a late commit and the next event of its key could come in between, and the next one would be
+        // found first.
+        let gaps: Vec<i64> = self.gaps.keys().copied().collect();
+        // from the start on, rows that are on their way are met again
+        let limit = if self.position == 0 { WINDOW + self.known.len() } else { WINDOW };
+        let rows = outbox.unpublished(self.position, &gaps, limit).await?;
+        for row in &rows {
+            if self.gaps.remove(&row.seq).is_none() {
+                if row.seq - highest < GAPS {
+                    self.gaps.extend((highest + 1..row.seq).map(|seq| (seq, now + GAP)));
+                } else {
+                    self.wide_until = now + GAP;
+                }
+            }
+            highest = highest.max(row.seq);
+            self.position = self.position.max(row.seq);
+        }
+        self.highest = Some(highest);
+        let fresh = self.enqueue_all(rows).await;
+        self.poll = if fresh { POLL.0 } else { (self.poll * 2).min(POLL.1) };
+        Ok(())
+    }
+
+    /// The highest number so far; those missing right below it may belong to transactions under way.
+    async fn look_back(&mut self, outbox: &Outbox, now: Instant) -> Result<i64> {
+        let present = outbox.latest(GAPS).await?;
+        let highest = present.first().copied().unwrap_or(0);
+        let present: HashSet<i64> = present.into_iter().collect();
+        let missing = (highest - GAPS).max(0)..highest;
+        self.gaps.extend(missing.filter(|seq| *seq > 0 && !present.contains(seq)).map(|seq| (seq, now + GAP)));
+        Ok(highest)
+    }
+}
