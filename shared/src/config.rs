@@ -23,6 +23,14 @@ pub struct Config {
     pub nats_url: Option<String>,
     /// `NATS_CREDENTIALS`: path of a credentials file.
     pub nats_credentials: Option<String>,
+    /// `NATS_NKEY`: path of a file with the seed of an nkey.
+    pub nats_nkey: Option<String>,
+    /// `NATS_CA`: path of a PEM file with the certificates that the server's is checked against, besides the system's.
+    pub nats_ca: Option<String>,
+    /// `NATS_CERTIFICATE`: path of a PEM file with the client's own certificate, for a server that asks for one.
+    pub nats_certificate: Option<String>,
+    /// `NATS_CERTIFICATE_KEY`: path of a PEM file with the key of `NATS_CERTIFICATE`.
+    pub nats_certificate_key: Option<String>,
     /// `SERVICE_NAME`: the name under which events are published. Default: the program's name.
     pub service: String,
     /// `DATABASE_MAX_CONNECTIONS`: the size of the pool. Default 10.
@@ -56,6 +64,23 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// `OUTBOX_RETENTION`: how long published events are kept in the database. Default 7d.
     pub outbox_retention: Duration,
+    /// `INBOX_RETENTION`: how long a subscription knows which events it has handled. Default: as long as an event can come
+    /// again, which is how long streams and outbox keep it.
+    pub inbox_retention: Option<Duration>,
+    /// `DEAD_LETTER_RETENTION`: how long dead letters wait before they are deleted. Default: until they are replayed or
+    /// purged. Replayed ones are kept as long as published events.
+    pub dead_letter_retention: Option<Duration>,
+    /// `STREAM_MAX_AGE`: how long streams keep events, zero for ever. What a subscriber has not handled by then is lost to
+    /// it. Default: 30d for streams that are made; those that are there stay as they are.
+    pub stream_max_age: Option<Duration>,
+    /// `STREAM_MAX_BYTES`: the size from which on a stream takes no new events; they wait in the outbox. Default: unlimited for
+    /// streams that are made.
+    pub stream_max_bytes: Option<u64>,
+    /// `STREAM_REPLICAS`: on how many servers of a cluster each stream is stored. Default: 1 for streams that are made.
+    pub stream_replicas: Option<usize>,
+    /// `STREAM_DUPLICATE_WINDOW`: how long a stream knows the ids of events, to store each once. Default: 2m for streams that
+    /// are made.
+    pub stream_duplicate_window: Option<Duration>,
     /// `EVENT_SHAPES`: how events are written, by subject: `flat:appointment.>,structured:lab.*`. These come before
     /// those of [`Service::shape`](crate::Service::shape). Default: CloudEvents in binary mode.
     pub event_shapes: Shapes,
@@ -86,6 +111,10 @@ impl FromStr for Profile {
     }
 }
 
+/// Passwords that are known to everybody.
+pub(crate) const KNOWN_PASSWORDS: &[&str] =
+    &["", "postgres", "nats", "password", "passwd", "admin", "root", "secret", "changeme", "test"];
+
 /// Every variable: name, form, default, meaning. What `--help` prints.
 pub const VARIABLES: &[(&str, &str, &str)] = &[
     ("SERVICE_PROFILE", "development", "production refuses unencrypted connections and known passwords"),
@@ -97,6 +126,10 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     ("DATABASE_REPLICA_URL", "none", "a replica of Postgres that `db.read_only()` reads from"),
     ("NATS_URL", "in-process bus", "nats://host:4222, several separated by commas; tls:// requires TLS"),
     ("NATS_CREDENTIALS", "none", "path of a NATS credentials file"),
+    ("NATS_NKEY", "none", "path of a file with the seed of an nkey"),
+    ("NATS_CA", "none", "path of a PEM file with certificates to check the NATS server's against"),
+    ("NATS_CERTIFICATE", "none", "path of a PEM file with the client's certificate, if the NATS server asks for one"),
+    ("NATS_CERTIFICATE_KEY", "none", "path of a PEM file with the key of NATS_CERTIFICATE"),
     ("SERVICE_NAME", "the program's name", "the name under which events are published"),
     ("DATABASE_MAX_CONNECTIONS", "10", "the size of the connection pool"),
     ("DATABASE_MIN_CONNECTIONS", "0", "connections that stay open when nobody uses them (Postgres)"),
@@ -113,6 +146,16 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     ("NATS_ACK_WAIT", "10s", "how long a message waits for a dead process before another one gets it"),
     ("SHUTDOWN_TIMEOUT", "20s", "how long handlers may go on after SIGTERM"),
     ("OUTBOX_RETENTION", "7d", "how long published events are kept in the database"),
+    (
+        "INBOX_RETENTION",
+        "as long as an event can come again",
+        "how long a subscription knows which events it has handled",
+    ),
+    ("STREAM_MAX_AGE", "30d for new streams", "how long streams keep events: a span, or forever"),
+    ("STREAM_MAX_BYTES", "unlimited for new streams", "from which size on a stream takes no new events"),
+    ("STREAM_REPLICAS", "1 for new streams", "on how many servers of a cluster each stream is stored"),
+    ("STREAM_DUPLICATE_WINDOW", "2m for new streams", "how long a stream knows the ids of events, to store each once"),
+    ("DEAD_LETTER_RETENTION", "until purged", "how long dead letters wait before they are deleted"),
     (
         "EVENT_SHAPES",
         "binary:>",
@@ -139,6 +182,10 @@ impl Config {
             database_replica_url: None,
             nats_url: None,
             nats_credentials: None,
+            nats_nkey: None,
+            nats_ca: None,
+            nats_certificate: None,
+            nats_certificate_key: None,
             service: program_name(),
             database_max_connections: 10,
             database_min_connections: 0,
@@ -155,6 +202,12 @@ impl Config {
             ack_wait: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(20),
             outbox_retention: Duration::from_secs(7 * 24 * 3600),
+            inbox_retention: None,
+            dead_letter_retention: None,
+            stream_max_age: None,
+            stream_max_bytes: None,
+            stream_replicas: None,
+            stream_duplicate_window: None,
             event_shapes: Shapes::new(),
             cursor_key: None,
         }
@@ -173,6 +226,10 @@ impl Config {
         config.database_replica_url = lookup("DATABASE_REPLICA_URL");
         config.nats_url = lookup("NATS_URL");
         config.nats_credentials = lookup("NATS_CREDENTIALS");
+        config.nats_nkey = lookup("NATS_NKEY");
+        config.nats_ca = lookup("NATS_CA");
+        config.nats_certificate = lookup("NATS_CERTIFICATE");
+        config.nats_certificate_key = lookup("NATS_CERTIFICATE_KEY");
         if let Some(service) = lookup("SERVICE_NAME") {
             config.service = service;
         }
@@ -203,6 +260,32 @@ impl Config {
         })?;
         read(lookup, "SHUTDOWN_TIMEOUT", SPAN, &mut config.shutdown_timeout, parse_span)?;
         read(lookup, "OUTBOX_RETENTION", SPAN, &mut config.outbox_retention, parse_span)?;
+        read(lookup, "INBOX_RETENTION", SPAN, &mut config.inbox_retention, |text| parse_span(text).map(Some))?;
+        read(lookup, "DEAD_LETTER_RETENTION", SPAN, &mut config.dead_letter_retention, |text| {
+            parse_span(text).map(Some)
+        })?;
+        read(
+            lookup,
+            "STREAM_MAX_AGE",
+            "a span such as `12h` or `30d`, or `forever`",
+            &mut config.stream_max_age,
+            |text| {
+                if text == "forever" {
+                    Some(Some(Duration::ZERO))
+                } else {
+                    parse_span(text).filter(|age| !age.is_zero()).map(Some)
+                }
+            },
+        )?;
+        read(lookup, "STREAM_MAX_BYTES", "a number of bytes from 1", &mut config.stream_max_bytes, |text| {
+            text.parse().ok().filter(|bytes| *bytes > 0).map(Some)
+        })?;
+        read(lookup, "STREAM_REPLICAS", "a number from 1 to 5", &mut config.stream_replicas, |text| {
+            text.parse().ok().filter(|replicas| (1..=5).contains(replicas)).map(Some)
+        })?;
+        read(lookup, "STREAM_DUPLICATE_WINDOW", SPAN, &mut config.stream_duplicate_window, |text| {
+            parse_span(text).filter(|window| *window >= Duration::from_millis(100)).map(Some)
+        })?;
         let form = "`binary:`, `structured:` or `flat:` and a pattern of subjects, several separated by commas";
         read(lookup, "EVENT_SHAPES", form, &mut config.event_shapes, |text| text.parse().ok())?;
         config.refuse_plaintext()?;

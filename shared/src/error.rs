@@ -68,6 +68,11 @@ pub enum Error {
     Invalid(Violations),
     /// A payload or a row could not be read as the type it should be.
     Decode(DecodeError),
+    /// An event has the id of another one, which was handled before.
+    IdReused {
+        /// The event type's name, `unknown` when it is not one of the subscriber's.
+        event_type: Cow<'static, str>,
+    },
     /// A page cursor is not one of this query's.
     Cursor,
     /// The database is locked or a pool has no free connection in time; trying again may work.
@@ -122,6 +127,7 @@ pub enum ErrorKind {
     Stale,
     Invalid,
     Decode,
+    IdReused,
     Cursor,
     Busy,
     Timeout,
@@ -147,6 +153,7 @@ impl ErrorKind {
             Self::Stale => "stale",
             Self::Invalid => "invalid",
             Self::Decode => "decode",
+            Self::IdReused => "id_reused",
             Self::Cursor => "cursor",
             Self::Busy => "busy",
             Self::Timeout => "timeout",
@@ -189,6 +196,7 @@ impl Error {
             Self::Stale { .. } => ErrorKind::Stale,
             Self::Invalid(_) => ErrorKind::Invalid,
             Self::Decode(_) => ErrorKind::Decode,
+            Self::IdReused { .. } => ErrorKind::IdReused,
             Self::Cursor => ErrorKind::Cursor,
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Timeout { .. } => ErrorKind::Timeout,
@@ -222,7 +230,12 @@ impl Error {
     pub fn is_permanent(&self) -> bool {
         matches!(
             self,
-            Self::Invalid(_) | Self::Decode(_) | Self::Config(_) | Self::Usage(_) | Self::Other { permanent: true, .. }
+            Self::Invalid(_)
+                | Self::Decode(_)
+                | Self::IdReused { .. }
+                | Self::Config(_)
+                | Self::Usage(_)
+                | Self::Other { permanent: true, .. }
         )
     }
 
@@ -231,7 +244,7 @@ impl Error {
     pub fn http_status(&self) -> u16 {
         match self {
             Self::NotFound { .. } => 404,
-            Self::Unique { .. } | Self::ForeignKey { .. } | Self::Stale { .. } => 409,
+            Self::Unique { .. } | Self::ForeignKey { .. } | Self::Stale { .. } | Self::IdReused { .. } => 409,
             Self::Invalid(_) | Self::Check { .. } | Self::Required { .. } => 422,
             Self::Decode(error) => match error.code {
                 DecodeCode::Syntax | DecodeCode::Truncated | DecodeCode::NotUtf8 => 400,
@@ -283,6 +296,12 @@ impl fmt::Display for Error {
             }
             Self::Invalid(violations) => violations.fmt(f),
             Self::Decode(error) => error.fmt(f),
+            Self::IdReused { event_type } => {
+                write!(
+                    f,
+                    "`{event_type}` has the id of another event, which was handled before; its publisher must give each event an id of its own"
+                )
+            }
             Self::Cursor => f.write_str("the page cursor does not belong to this query; start again at the first page"),
             Self::Busy { what } => write!(f, "{what} is busy; try again"),
             Self::Timeout { what } => write!(f, "{what} took too long; its outcome may be unknown"),

@@ -4,6 +4,7 @@ mod local;
 #[cfg(feature = "nats")]
 mod nats;
 pub(crate) mod subscription;
+pub(crate) mod topology;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use futures_util::stream::BoxStream;
 use uuid::Uuid;
 
 pub(crate) use self::subscription::{Delivery, Route, Subscription, give_back};
+pub use self::topology::{Refusal, TopologyChange};
 use crate::config::Config;
 use crate::context::{Context, Id};
 use crate::error::{Error, Result};
@@ -84,6 +86,14 @@ pub(crate) struct Position {
     pub(crate) subject: String,
     pub(crate) stream: String,
     pub(crate) sequence: u64,
+}
+
+/// How long a stream keeps its events; `None` is for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(feature = "nats"), allow(dead_code))] // only NATS has streams
+pub(crate) struct Kept {
+    pub(crate) stream: String,
+    pub(crate) max_age: Option<Duration>,
 }
 
 /// The second half of sending: waits for the acknowledgement.
@@ -293,6 +303,33 @@ impl Bus {
             Transport::Local(bus) => bus.subscribe(route),
             #[cfg(feature = "nats")]
             Transport::Nats(bus) => bus.subscribe(route).await,
+        }
+    }
+
+    /// How streams and consumers on the server differ from what is declared; the in-process bus has none.
+    pub(crate) async fn plan(&self, domains: &[String], routes: &[Route]) -> Result<Vec<TopologyChange>> {
+        match &self.transport {
+            Transport::Local(_) => Ok(Vec::new()),
+            #[cfg(feature = "nats")]
+            Transport::Nats(bus) => bus.plan(domains, routes).await,
+        }
+    }
+
+    /// Makes streams and consumers as they are declared, where that loses nothing.
+    pub(crate) async fn apply(&self, domains: &[String], routes: &[Route]) -> Result<()> {
+        match &self.transport {
+            Transport::Local(_) => Ok(()),
+            #[cfg(feature = "nats")]
+            Transport::Nats(bus) => bus.apply(domains, routes).await,
+        }
+    }
+
+    /// How long the streams that were opened keep events.
+    pub(crate) fn kept(&self) -> Vec<Kept> {
+        match &self.transport {
+            Transport::Local(_) => Vec::new(),
+            #[cfg(feature = "nats")]
+            Transport::Nats(bus) => bus.kept(),
         }
     }
 

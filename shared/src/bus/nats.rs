@@ -3,10 +3,11 @@
 mod connect;
 mod nudge;
 mod pull;
+mod repair;
 mod stored;
 mod topology;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,8 +15,9 @@ use async_nats::jetstream;
 use async_nats::jetstream::context::PublishErrorKind;
 
 pub(crate) use self::pull::{ConsumerProbe, Held, Pullers};
+use self::repair::Origin;
 use super::subscription::{Control, Route, Subscription};
-use super::{Ack, Acked, unavailable};
+use super::{Ack, Acked, Kept, TopologyChange, unavailable};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::event::{Outgoing, subject};
@@ -29,8 +31,9 @@ struct Inner {
     client: async_nats::Client,
     context: jetstream::Context,
     ack_wait: Duration,
-    /// Domains whose stream is known to exist.
-    streams: Mutex<HashSet<String>>,
+    limits: topology::Limits,
+    /// The streams that are known to exist, by domain.
+    streams: Mutex<HashMap<String, Kept>>,
 }
 
 impl NatsBus {
@@ -43,7 +46,9 @@ impl NatsBus {
             .backpressure_on_inflight(true)
             .build(client.clone());
         connect::check_jetstream(url, &context).await?;
-        let inner = Inner { client, context, ack_wait: config.ack_wait, streams: Mutex::default() };
+        connect::check_payload(&client, config.max_payload)?;
+        let limits = topology::Limits::of(config);
+        let inner = Inner { client, context, ack_wait: config.ack_wait, limits, streams: Mutex::default() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -94,24 +99,66 @@ impl NatsBus {
     }
 
     async fn ensure_stream(&self, domain: &str) -> Result<()> {
-        if self.lock_streams().contains(domain) {
+        if self.lock_streams().contains_key(domain) {
             return Ok(());
         }
-        topology::ensure_stream(&self.inner.context, domain).await?;
-        self.lock_streams().insert(domain.to_owned());
+        let kept = topology::ensure_stream(&self.inner.context, domain, &self.inner.limits).await?;
+        self.lock_streams().insert(domain.to_owned(), kept);
         Ok(())
     }
 
-    fn lock_streams(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
-        // a set of names that are inserted and removed whole
+    pub(super) fn kept(&self) -> Vec<Kept> {
+        self.lock_streams().values().cloned().collect()
+    }
+
+    fn lock_streams(&self) -> std::sync::MutexGuard<'_, HashMap<String, Kept>> {
+        // entries are inserted and removed whole
         self.inner.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How streams and consumers differ from what is declared.
+    pub(super) async fn plan(&self, domains: &[String], routes: &[Route]) -> Result<Vec<TopologyChange>> {
+        let Inner { context, limits, ack_wait, .. } = &*self.inner;
+        let mut changes = Vec::new();
+        for domain in domains {
+            changes.extend(topology::plan_stream(context, domain, limits).await?);
+        }
+        for route in routes {
+            for domain in &route.domains {
+                changes.extend(topology::plan_consumer(context, domain, route, *ack_wait).await?);
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Makes streams and consumers as they are declared.
+    pub(super) async fn apply(&self, domains: &[String], routes: &[Route]) -> Result<()> {
+        let inner = &*self.inner;
+        for domain in domains {
+            self.ensure_stream(domain).await?;
+        }
+        for route in routes {
+            for domain in &route.domains {
+                topology::ensure_consumer(&inner.context, domain, route, inner.ack_wait).await?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn subscribe(&self, route: Route) -> Result<Subscription> {
         let mut consumers = Vec::with_capacity(route.domains.len());
         for domain in &route.domains {
             self.ensure_stream(domain).await?;
-            consumers.push(topology::ensure_consumer(&self.inner.context, domain, &route, self.inner.ack_wait).await?);
+            let Inner { context, ack_wait, limits, .. } = &*self.inner;
+            let consumer = topology::ensure_consumer(context, domain, &route, *ack_wait).await?;
+            let origin = Origin {
+                context: context.clone(),
+                domain: domain.clone(),
+                route: route.clone(),
+                ack_wait: *ack_wait,
+                limits: limits.clone(),
+            };
+            consumers.push((consumer, origin));
         }
         let (receiver, pullers) = Pullers::start(consumers, route, self.inner.ack_wait);
         Ok(Subscription { receiver, control: Control::Nats(pullers) })

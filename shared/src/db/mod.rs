@@ -34,7 +34,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 pub use self::connect::DbOptions;
-pub use self::dead_letter::{DeadLetter, DeadLetters};
+pub use self::dead_letter::{DeadLetter, DeadLetters, LetterFilter};
 pub use self::dialect::{Args, Engine, Row, Sql, SqlText};
 use self::executor::Access;
 pub use self::executor::Executor;

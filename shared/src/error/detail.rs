@@ -63,6 +63,31 @@ pub enum DecodeCode {
 }
 
 impl DecodeCode {
+    /// All of them.
+    pub(crate) const ALL: [Self; 21] = [
+        Self::TooLarge,
+        Self::TooDeep,
+        Self::NotUtf8,
+        Self::Syntax,
+        Self::Truncated,
+        Self::MissingField,
+        Self::WrongType,
+        Self::NumberOutOfRange,
+        Self::DuplicateKey,
+        Self::UnknownField,
+        Self::Nul,
+        Self::UnknownType,
+        Self::NewerVersion,
+        Self::OlderVersion,
+        Self::Envelope,
+        Self::Attribute,
+        Self::SpecVersion,
+        Self::ContentType,
+        Self::Batch,
+        Self::Column,
+        Self::Subject,
+    ];
+
     /// The code as a short stable word for logs, metrics and dead letters.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::envelope::percent;
+use super::fingerprint::Fingerprint;
 use crate::context::{Context, Id, Trace};
 
 /// Everything about a delivered event but its payload.
@@ -41,6 +42,8 @@ pub struct Metadata {
     pub trace: Option<Trace>,
     /// Which try this is, from 1.
     pub attempt: u32,
+    /// What the event says, in few bytes; known once a subscription has taken it.
+    pub(crate) fingerprint: Option<Fingerprint>,
 }
 
 impl Metadata {

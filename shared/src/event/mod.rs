@@ -104,6 +104,7 @@
 
 mod decode;
 pub mod envelope;
+mod fingerprint;
 mod headers;
 mod metadata;
 mod raw;
@@ -123,6 +124,7 @@ pub(crate) use self::envelope::ordering_key;
 #[cfg(feature = "nats")]
 pub(crate) use self::envelope::percent_decode;
 pub use self::envelope::{Delivered, Incoming, MAX_HEADERS_BYTES, Outgoing, Shape, Shapes, parse};
+pub(crate) use self::fingerprint::Fingerprint;
 pub use self::headers::Headers;
 pub use self::metadata::Metadata;
 pub use self::raw::RawEvent;

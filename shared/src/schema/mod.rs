@@ -24,6 +24,8 @@ mod page;
 mod pattern;
 mod report;
 mod sample;
+#[cfg(feature = "cli")]
+mod veil;
 mod words;
 
 pub use self::asyncapi::{Server, asyncapi};
@@ -34,4 +36,6 @@ pub use self::json::json_schema;
 pub use self::lock::{LOCK_FILE, Lock};
 pub use self::page::page;
 pub use self::report::{Finding, Report};
+#[cfg(feature = "cli")]
+pub(crate) use self::veil::veiled;
 pub use crate::__schema_check as check;

@@ -24,7 +24,7 @@ fn protection(schema: &Value) -> &'static str {
     }
 }
 
-fn is_protected(schema: &Value) -> bool {
+pub(super) fn is_protected(schema: &Value) -> bool {
     let alternatives = ["anyOf", "oneOf"].iter().filter_map(|key| schema[*key].as_array()).flatten();
     schema["x-phi"] == true || alternatives.filter(|one| one["type"] != "null").any(is_protected)
 }

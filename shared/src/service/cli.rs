@@ -1,11 +1,12 @@
 //! A service's command line.
 
+mod dead_letters;
 mod plan;
 mod schema;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use uuid::Uuid;
 
+use self::dead_letters::DeadLetterCommand;
 use self::schema::SchemaCommand;
 use super::{Service, running, tables};
 use crate::config::{Config, VARIABLES};
@@ -29,8 +30,11 @@ enum Command {
     /// Check configuration, database and bus, the tables against the entities, and the events against
     /// `events.lock.json` if there is one, then exit
     Check,
-    /// Show how the tables differ from the entities, and what would mend it; nothing is changed
+    /// Show how the tables differ from the entities, and what would mend it, and how streams and consumers differ from the
+    /// subscribers; nothing is changed
     Plan(plan::Plan),
+    /// Make streams and consumers as the subscribers declare them, where that loses nothing
+    Apply,
     /// Print JSON Schemas of the events, compare them with what was released, record additions
     Schema {
         #[command(subcommand)]
@@ -44,30 +48,6 @@ enum Command {
     DeadLetters {
         #[command(subcommand)]
         command: Option<DeadLetterCommand>,
-    },
-}
-
-#[derive(Subcommand)]
-enum DeadLetterCommand {
-    /// One line for each letter (the default)
-    List,
-    /// One letter; its payload stays hidden unless asked for
-    Show {
-        /// The letter's id
-        id: Uuid,
-        /// Print the payload, which may contain patients' data
-        #[arg(long)]
-        expose: bool,
-    },
-    /// Handle one letter again, now
-    Replay {
-        /// The letter's id
-        id: Uuid,
-    },
-    /// Delete one letter for good
-    Purge {
-        /// The letter's id
-        id: Uuid,
     },
 }
 
@@ -124,7 +104,11 @@ async fn command(service: Service) -> Result<()> {
             println!("configuration, database, tables and bus are fine");
             Ok(())
         }
-        Command::Plan(plan) => plan.run(&connect(&Config::from_env()?).await?, &service).await,
+        Command::Plan(plan) => {
+            let config = Config::from_env()?;
+            plan.run(&connect(&config).await?, &service, &config).await
+        }
+        Command::Apply => plan::apply(&service, &Config::from_env()?).await,
         Command::Outbox => {
             let outbox = connect(&Config::from_env()?).await?.outbox();
             println!("waiting: {}", outbox.pending().await?);
@@ -134,51 +118,10 @@ async fn command(service: Service) -> Result<()> {
             }
             Ok(())
         }
-        Command::DeadLetters { command } => {
-            dead_letters(service, &Config::from_env()?, command.unwrap_or(DeadLetterCommand::List)).await
-        }
+        Command::DeadLetters { command } => command.unwrap_or_default().run(service, &Config::from_env()?).await,
     }
 }
 
 async fn connect(config: &Config) -> Result<Db> {
     DbOptions::from_config(config).connect().await
-}
-
-async fn dead_letters(service: Service, config: &Config, command: DeadLetterCommand) -> Result<()> {
-    let db = connect(config).await?;
-    let letters = db.dead_letters();
-    match command {
-        DeadLetterCommand::List => {
-            let list = letters.list().await?;
-            for letter in &list {
-                println!(
-                    "{}  {}  {}  {}  {} tries  {}",
-                    letter.id, letter.parked_at, letter.subscription, letter.reason, letter.attempts, letter.report
-                );
-            }
-            println!("{} waiting", list.len());
-            Ok(())
-        }
-        DeadLetterCommand::Show { id, expose } => {
-            let list = letters.list().await?;
-            let letter = list.iter().find(|letter| letter.id == id).ok_or(Error::NotFound { entity: "DeadLetter" })?;
-            println!("{letter:#?}");
-            if expose {
-                println!("{}", String::from_utf8_lossy(letter.expose_payload()));
-            }
-            Ok(())
-        }
-        DeadLetterCommand::Replay { id } => {
-            let running = running::prepare(config, service).await?;
-            let handled = running.replay(id).await?;
-            running.shutdown().await?;
-            println!("{}", if handled { "handled" } else { "failed again; it is a new dead letter" });
-            Ok(())
-        }
-        DeadLetterCommand::Purge { id } => {
-            let deleted = letters.purge(id).await?;
-            println!("{}", if deleted { "deleted" } else { "no such letter" });
-            Ok(())
-        }
-    }
 }

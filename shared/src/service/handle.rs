@@ -13,9 +13,10 @@ use uuid::Uuid;
 use super::extract::{Call, Parts, States};
 use super::subscriber::{OnUnknown, Prepared, Subscriber};
 use crate::bus::Bus;
-use crate::db::{Db, Tx, dead_letter, inbox};
+use crate::db::inbox::{self, Repeated};
+use crate::db::{Db, Tx, dead_letter};
 use crate::error::{DecodeCode, DecodeError, Error, Result};
-use crate::event::{Delivered, Draft, EventInfo, Incoming, Metadata};
+use crate::event::{Delivered, Draft, EventInfo, Fingerprint, Incoming, Metadata};
 use crate::time::Clock;
 
 /// Everything one subscription needs to handle events.
@@ -53,6 +54,7 @@ impl Subscription {
     pub(crate) async fn handle(&self, message: &Delivered, attempt: u32, letter: Option<Uuid>) -> Verdict {
         let (mut incoming, envelope) = self.parse(message);
         incoming.metadata.attempt = attempt;
+        incoming.metadata.fingerprint = Some(Fingerprint::of(&incoming));
         let metadata = incoming.metadata.clone();
         let span = tracing::info_span!(
             "handle",
@@ -142,7 +144,7 @@ impl Subscription {
     ) -> Result<Verdict> {
         // what was parked is in the inbox too
         if letter.is_none() && inbox::contains(&self.db.executor(), &self.durable, metadata).await? {
-            return self.duplicate(metadata).await;
+            return self.repeated(&inbox::id_of(metadata), metadata).await;
         }
         let drafts = self.guarded(prepared, None, metadata).await?;
         let tx = match self.begin(metadata, letter).await? {
@@ -159,19 +161,34 @@ impl Subscription {
     /// Opens the transaction in which the event counts as handled, unless it is known already. The letter of a
     /// replay counts as replayed in the same transaction, so whatever interrupts the replay leaves it waiting.
     async fn begin(&self, metadata: &Metadata, letter: Option<Uuid>) -> Result<ControlFlow<Verdict, Tx>> {
+        let begun = self.begin_as(inbox::id_of(metadata), metadata, letter).await?;
+        Ok(begun.map_continue(|(tx, _)| tx))
+    }
+
+    /// The same under an id of the inbox; returns the one that it came to be: the letter of a replay knows its own.
+    async fn begin_as(
+        &self,
+        id: String,
+        metadata: &Metadata,
+        letter: Option<Uuid>,
+    ) -> Result<ControlFlow<Verdict, (Tx, String)>> {
         let tx = Tx::begin(&self.db).await?;
         let executor = tx.executor();
-        if let Some(letter) = letter
-            && !dead_letter::take(&executor, letter, &self.durable, metadata).await?
-        {
+        let id = match letter {
+            None => id,
+            Some(letter) => match dead_letter::take(&executor, letter, &self.durable, metadata).await? {
+                Some(id) => id,
+                None => {
+                    tx.rollback().await?;
+                    return Ok(ControlFlow::Break(Verdict::Gone));
+                }
+            },
+        };
+        if !inbox::insert(&executor, &self.durable, &id, metadata).await? {
             tx.rollback().await?;
-            return Ok(ControlFlow::Break(Verdict::Gone));
+            return self.repeated(&id, metadata).await.map(ControlFlow::Break);
         }
-        if !inbox::insert(&executor, &self.durable, metadata).await? {
-            tx.rollback().await?;
-            return self.duplicate(metadata).await.map(ControlFlow::Break);
-        }
-        Ok(ControlFlow::Continue(tx))
+        Ok(ControlFlow::Continue((tx, id)))
     }
 
     async fn begin_and_commit(&self, metadata: &Metadata, letter: Option<Uuid>) -> Result<Verdict> {
@@ -181,10 +198,19 @@ impl Subscription {
         }
     }
 
-    async fn duplicate(&self, metadata: &Metadata) -> Result<Verdict> {
-        tracing::debug!("suppressed: this event was handled before");
-        inbox::count_duplicate(&self.db.executor(), &self.durable, metadata).await?;
-        Ok(Verdict::Done)
+    /// An id that is known: the same event again, which is counted, or another one, which is refused.
+    async fn repeated(&self, id: &str, metadata: &Metadata) -> Result<Verdict> {
+        match inbox::repeated(&self.db.executor(), &self.durable, id, metadata).await? {
+            Repeated::Same => {
+                tracing::debug!("suppressed: this event was handled before");
+                Ok(Verdict::Done)
+            }
+            Repeated::Other => {
+                let known = known_type(&self.subscriber, metadata);
+                Err(Error::IdReused { event_type: known.map_or("unknown", |event| event.event_type).into() })
+            }
+            Repeated::Gone => Ok(Verdict::Again { pause: Duration::ZERO, counts: false }),
+        }
     }
 
     /// Runs the handler with its deadline; a panic counts as an error.
@@ -221,7 +247,15 @@ impl Subscription {
             tracing::warn!(error = error.report(), ?pause, "the event could not be handled; trying again");
             return Verdict::Again { pause, counts: true };
         }
-        match self.park(message, metadata, &error, letter).await {
+        let (error, parked) = match self.park(message, metadata, &error, letter).await {
+            // it cannot be handled, and its id is that of an event that was
+            Err(reused @ Error::IdReused { .. }) => {
+                let parked = self.park(message, metadata, &reused, letter).await;
+                (reused, parked)
+            }
+            parked => (error, parked),
+        };
+        match parked {
             Ok(ControlFlow::Break(verdict)) => verdict,
             Ok(ControlFlow::Continue(())) => {
                 tracing::error!(
@@ -245,11 +279,17 @@ impl Subscription {
         error: &Error,
         letter: Option<Uuid>,
     ) -> Result<ControlFlow<Verdict>> {
-        let tx = match self.begin(metadata, letter).await? {
-            ControlFlow::Continue(tx) => tx,
+        let reused = matches!(error, Error::IdReused { .. });
+        // the event that had the id first keeps it
+        let id = if reused { inbox::id_apart(metadata) } else { inbox::id_of(metadata) };
+        let (tx, id) = match self.begin_as(id, metadata, letter).await? {
+            ControlFlow::Continue(begun) => begun,
             ControlFlow::Break(verdict) => return Ok(ControlFlow::Break(verdict)),
         };
-        dead_letter::insert(&tx.executor(), &self.durable, message, metadata, error).await?;
+        dead_letter::insert(&tx.executor(), &self.durable, &id, message, metadata, error).await?;
+        if reused {
+            inbox::count_reused_id(&tx.executor(), &self.durable).await?;
+        }
         tx.commit().await.map(ControlFlow::Continue)
     }
 }

@@ -9,6 +9,7 @@ mod handle;
 mod metrics;
 mod raw;
 mod relay;
+mod retention;
 mod running;
 mod shutdown;
 mod subscriber;
@@ -17,9 +18,11 @@ mod tables;
 pub use self::captures::{Captures, FromCaptures};
 pub use self::extract::{Call, FromDelivery, Parts, State, States, transaction};
 pub use self::metrics::{Metrics, OutboxMetrics, RelayMetrics};
+#[cfg(feature = "nats")]
+pub(crate) use self::retention::span;
 #[cfg(feature = "sqlite")]
 pub(crate) use self::running::start_on;
-pub use self::running::{Running, start};
+pub use self::running::{Replayed, Running, start};
 pub use self::shutdown::signalled;
 pub use self::subscriber::{BoxFuture, OnUnknown, Outcome, Retry, Subscribe, Subscriber, SubscriberSpec};
 use crate::config::Config;

@@ -30,6 +30,7 @@ use crate::db::Db;
 use crate::db::outbox::{Pending, Published};
 use crate::error::{Error, Result};
 use crate::event::subject;
+use crate::service::retention::{self, Retention};
 use crate::time::Clock;
 
 /// The most events that are on their way to the bus at once.
@@ -75,6 +76,8 @@ pub(crate) struct Setup {
     pub(crate) bus: Bus,
     /// How long published events are kept.
     pub(crate) retention: Duration,
+    /// How long everything else is kept, which the leader looks after too.
+    pub(crate) kept: Retention,
     pub(crate) counters: Arc<Counters>,
     /// What shows whether a scheduled event is due, if not the system's clock.
     pub(crate) clock: Option<Clock>,
@@ -101,6 +104,7 @@ pub(crate) async fn run(setup: Setup, stop: CancellationToken, mut leading: Opti
         let mut relay = Relay::new(setup.clone(), leadership.fence(), nudges.of_others().await);
         tokio::select! {
             () = relay.run(&stop) => {}
+            () = retention::sweep(&setup.db, &setup.kept) => {}
             () = leadership.lost() => {
                 tracing::warn!("the lock of the outbox was lost; another process may publish it now");
             }
@@ -154,7 +158,7 @@ struct Relay {
 
 impl Relay {
     fn new(setup: Setup, fence: Fence, nudges: BoxStream<'static, ()>) -> Self {
-        let Setup { db, bus, retention, counters, clock } = setup;
+        let Setup { db, bus, retention, counters, clock, kept: _ } = setup;
         Self {
             db,
             bus,

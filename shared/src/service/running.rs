@@ -14,10 +14,11 @@ use super::dispatch::{self, Stopping};
 use super::handle::{Subscription, Verdict};
 use super::metrics::Metrics;
 use super::relay;
+use super::retention::Retention;
 use super::subscriber::Subscriber;
 use crate::bus::{Bus, Position, Route, subscription::Probe};
 use crate::config::Config;
-use crate::db::{Db, DbOptions, schedule};
+use crate::db::{Db, DbOptions, DeadLetter, LetterFilter, schedule};
 use crate::error::{Error, Result};
 use crate::event::subject::pattern_defect;
 use crate::time::Clock;
@@ -39,6 +40,18 @@ pub struct Running {
     clock: Option<Clock>,
     stop_dispatchers: CancellationToken,
     stop_relay: CancellationToken,
+}
+
+/// What became of dead letters that were replayed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Replayed {
+    /// Handled now.
+    pub handled: u64,
+    /// Parked again, as new letters.
+    pub failed: u64,
+    /// Left alone: their subscriptions do not run in this process.
+    pub elsewhere: u64,
 }
 
 impl std::fmt::Debug for Running {
@@ -78,15 +91,7 @@ pub(crate) async fn start_on(db: Db, bus: Bus, config: &Config, services: Vec<Se
     for service in services {
         let name = service.name.clone();
         for subscription in subscriptions(service, &db, &bus) {
-            let spec = subscription.subscriber.spec();
-            let route = Route {
-                durable: subscription.durable.clone(),
-                pattern: spec.pattern,
-                domains: subscription.subscriber.domains(),
-                // room to look past keys that wait, without holding more than memory allows
-                capacity: (spec.concurrency * 8).clamp(64, 1_024),
-            };
-            let source = bus.subscribe(route).await?;
+            let source = bus.subscribe(route(&subscription.durable, &subscription.subscriber)).await?;
             running.probes.push((subscription.durable.clone(), source.probe()));
             running.subscriptions.push(Arc::clone(&subscription));
             let stopping = Stopping { stop: running.stop_dispatchers.clone(), grace: config.shutdown_timeout };
@@ -94,11 +99,41 @@ pub(crate) async fn start_on(db: Db, bus: Bus, config: &Config, services: Vec<Se
         }
         tracing::info!(service = %name, "started");
     }
+    let kept = Retention::new(config, &bus.kept())?;
     // after all subscriptions are open: in-process, an event without subscribers counts as published
     let counters = Arc::clone(&running.counters);
-    let setup = relay::Setup { db, bus, retention: config.outbox_retention, counters, clock: running.clock.clone() };
+    let setup =
+        relay::Setup { db, bus, retention: config.outbox_retention, kept, counters, clock: running.clock.clone() };
     running.relay.spawn(relay::run(setup, running.stop_relay.clone(), leadership));
     Ok(running)
+}
+
+fn route(durable: &str, subscriber: &Subscriber) -> Route {
+    let spec = subscriber.spec();
+    Route {
+        durable: durable.to_owned(),
+        pattern: spec.pattern,
+        domains: subscriber.domains(),
+        // room to look past keys that wait, without holding more than memory allows
+        capacity: (spec.concurrency * 8).clamp(64, 1_024),
+    }
+}
+
+/// The domains whose streams a service needs, and its subscriptions.
+#[cfg(feature = "cli")]
+pub(super) fn topology(service: &Service) -> (Vec<String>, Vec<Route>) {
+    let routes: Vec<Route> = service
+        .subscribers
+        .iter()
+        .map(|subscriber| route(&durable_name(&service.name, subscriber.spec().name), subscriber))
+        .collect();
+    let published = service.contract().publishes;
+    let published = published.iter().map(|event| crate::event::subject::domain(event.subject).to_owned());
+    let mut domains: Vec<String> =
+        routes.iter().flat_map(|route| route.domains.iter().cloned()).chain(published).collect();
+    domains.sort();
+    domains.dedup();
+    (domains, routes)
 }
 
 /// A service with its subscriptions ready to handle, but taking nothing: for replays.
@@ -318,10 +353,47 @@ impl Running {
     /// [`Error::NotFound`]: no such letter waits. [`Error::Usage`]: its subscription does not run in this process.
     pub async fn replay(&self, letter: Uuid) -> Result<bool> {
         let letters = self.db.dead_letters();
-        let before = letters.list().await?;
-        let Some(found) = before.iter().find(|found| found.id == letter) else {
-            return Err(Error::NotFound { entity: "DeadLetter" });
-        };
+        let found = letters.find(letter).await?.ok_or(Error::NotFound { entity: "DeadLetter" })?;
+        self.replay_letter(&found).await
+    }
+
+    /// Handles these dead letters again, oldest first, one after the other: those that wait now and whose subscription
+    /// runs in this process. `progress` is told of each.
+    ///
+    /// # Errors
+    /// Those of the database; some letters may have been replayed by then.
+    pub async fn replay_all(
+        &self,
+        filter: &LetterFilter,
+        mut progress: impl FnMut(&DeadLetter, bool),
+    ) -> Result<Replayed> {
+        let letters = self.db.dead_letters();
+        // what fails again is parked later than this
+        let now = crate::time::now();
+        let filter = filter.clone().parked_before(filter.end().map_or(now, |end| end.min(now)));
+        let mut replayed = Replayed::default();
+        let mut page = letters.page(&filter, None).await?;
+        while let Some(last) = page.last().cloned() {
+            for letter in &page {
+                if !self.subscriptions.iter().any(|subscription| subscription.durable == letter.subscription) {
+                    replayed.elsewhere += 1;
+                    continue;
+                }
+                let handled = match self.replay_letter(letter).await {
+                    Ok(handled) => handled,
+                    // somebody else was faster
+                    Err(Error::NotFound { .. }) => continue,
+                    Err(error) => return Err(error),
+                };
+                *(if handled { &mut replayed.handled } else { &mut replayed.failed }) += 1;
+                progress(letter, handled);
+            }
+            page = letters.page(&filter, Some(&last)).await?;
+        }
+        Ok(replayed)
+    }
+
+    async fn replay_letter(&self, found: &DeadLetter) -> Result<bool> {
         let Some(subscription) = self.subscriptions.iter().find(|s| s.durable == found.subscription) else {
             return Err(Error::Usage(
                 format!(
@@ -331,10 +403,12 @@ impl Running {
                 .into(),
             ));
         };
+        let letters = self.db.dead_letters();
+        let before = letters.of_event(&found.subscription, &found.event_id).await?;
         let message = found.message();
         let mut attempt = 1;
         loop {
-            match subscription.handle(&message, attempt, Some(letter)).await {
+            match subscription.handle(&message, attempt, Some(found.id)).await {
                 Verdict::Done => break,
                 Verdict::Gone => return Err(Error::NotFound { entity: "DeadLetter" }),
                 Verdict::Again { pause, counts } => {
@@ -343,10 +417,8 @@ impl Running {
                 }
             }
         }
-        let known = |id| before.iter().any(|letter| letter.id == id);
-        let now = letters.list().await?;
-        let mut again = now.iter().filter(|l| l.subscription == found.subscription && l.event_id == found.event_id);
-        Ok(again.all(|letter| known(letter.id)))
+        let now = letters.of_event(&found.subscription, &found.event_id).await?;
+        Ok(now.iter().all(|letter| before.contains(letter)))
     }
 
     /// Waits until a subscription or the relay has ended, which they do only when stopped or when something is wrong.

@@ -8,7 +8,7 @@ use tests::{equal, eventually};
 
 use crate::handlers::{copy, keep, keep_all, service};
 use crate::script::Script;
-use crate::surroundings::{Foreign, SOON, Surroundings, cases, commit, kept, no_letters, settle, unmark_all};
+use crate::surroundings::{Foreign, SOON, Surroundings, cases, commit, kept, letters, no_letters, settle, unmark_all};
 use crate::vocabulary::{taken, taken_json};
 
 cases! {
@@ -16,6 +16,8 @@ cases! {
         an_event_that_comes_again_is_suppressed_and_counted,
         two_deliveries_of_one_id_at_once_have_effects_once,
         the_second_delivery_handles_what_the_first_one_failed_at,
+        another_event_with_a_known_id_is_refused_and_counted,
+        a_broken_event_with_a_known_id_is_refused,
     ],
     lasting: [an_event_comes_again_after_a_restart],
     on_nats: [the_broker_takes_an_id_once],
@@ -109,5 +111,59 @@ async fn the_broker_takes_an_id_once(place: Surroundings) {
     let stream = jetstream.get_stream("NOTE").await.expect("the stream is there");
     assert_eq!(stream.cached_info().state.messages, 1);
     assert_eq!(suppressed(running.db()).await, 0);
+    running.shutdown().await.expect("it ends in time");
+}
+
+/// Puts it on the bus and waits until it was suppressed, so many at all.
+async fn put_known(place: &Surroundings, running: &shared::Running, message: &Foreign, all: u64) {
+    place.put(running, std::slice::from_ref(message)).await;
+    eventually(SOON, async || equal(suppressed(running.db()).await, all)).await;
+    settle(running).await;
+}
+
+async fn another_event_with_a_known_id_is_refused_and_counted(place: Surroundings) {
+    let script = Script::succeed();
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
+    let reused = async || running.db().inbox().ids_reused().await.expect("it can be read");
+    let first = Foreign::event("note.taken", taken_json("a", 1)).id("id-1").key("a");
+    let other = Foreign::event("note.taken", taken_json("SENTINEL", 2)).id("id-1").key("a");
+    place.put(&running, &[first.clone(), other.clone()]).await;
+    eventually(SOON, async || equal(letters(running.db()).await.len(), 1)).await;
+    settle(&running).await;
+    assert_eq!(kept(running.db(), "keep").await, [1]);
+    assert_eq!(reused().await, 1);
+    let letter = letters(running.db()).await.remove(0);
+    assert_eq!((letter.reason.as_str(), letter.event_id.as_str()), ("id_reused", "id-1"));
+    assert!(letter.report.contains("`note.taken`"), "{}", letter.report);
+    assert!(!letter.report.contains("SENTINEL"), "{}", letter.report);
+
+    // each of them is known now
+    put_known(&place, &running, &other, 1).await;
+    put_known(&place, &running, &first, 2).await;
+    assert_eq!(letters(running.db()).await.len(), 1);
+    assert_eq!(reused().await, 1);
+
+    // somebody has looked at it, and wants it
+    assert!(running.replay(letter.id).await.expect("it is replayed"));
+    assert_eq!(kept(running.db(), "keep").await, [1, 2]);
+    no_letters(running.db()).await;
+    // the replay knows its own event only: the count of the other one is gone with its note
+    put_known(&place, &running, &first, 2).await;
+    put_known(&place, &running, &other, 3).await;
+    assert_eq!(kept(running.db(), "keep").await, [1, 2]);
+    running.shutdown().await.expect("it ends in time");
+}
+
+async fn a_broken_event_with_a_known_id_is_refused(place: Surroundings) {
+    let script = Script::succeed();
+    let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
+    let first = Foreign::event("note.taken", taken_json("a", 1)).id("id-1").key("a");
+    let broken = Foreign::event("note.taken", "{}").id("id-1").key("a");
+    let next = Foreign::event("note.taken", taken_json("a", 2)).id("id-2").key("a");
+    place.put(&running, &[first, broken, next]).await;
+    eventually(SOON, async || equal(letters(running.db()).await.len(), 1)).await;
+    settle(&running).await;
+    assert_eq!(letters(running.db()).await[0].reason, "id_reused");
+    assert_eq!(kept(running.db(), "keep").await, [1, 2]);
     running.shutdown().await.expect("it ends in time");
 }

@@ -30,4 +30,5 @@ mod slow;
 mod starting;
 #[cfg(feature = "sqlite")]
 mod testing;
+mod topology;
 mod vocabulary;

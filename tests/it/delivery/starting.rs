@@ -10,7 +10,7 @@ use crate::vocabulary::taken;
 cases! {
     everywhere: [],
     lasting: [without_a_server_a_second_process_is_refused],
-    on_nats: [a_consumer_with_another_subject_is_refused, a_stream_without_the_subjects_is_refused],
+    on_nats: [a_consumer_with_another_subject_is_refused, a_stream_of_another_name_with_the_subjects_is_refused],
 }
 
 async fn refused(place: &Surroundings, services: Vec<Service>) -> String {
@@ -161,17 +161,10 @@ mod renamed {
     }
 }
 
-async fn a_stream_without_the_subjects_is_refused(place: Surroundings) {
+async fn a_stream_of_another_name_with_the_subjects_is_refused(place: Surroundings) {
     use async_nats::jetstream::{self, stream};
     let jetstream = jetstream::new(place.client().await);
-    let narrow =
-        stream::Config { name: "NOTE".into(), subjects: vec!["note.other".into()], ..stream::Config::default() };
-    jetstream.create_stream(narrow).await.expect("the stream is made");
     let script = Script::succeed();
-    let text = refused(&place, vec![service("one", &script).subscribe(subscribers![keep_all])]).await;
-    says(&text, &["`NATS_URL`", "`NOTE`", "`note`", "help: "]);
-
-    jetstream.delete_stream("NOTE").await.expect("the stream is deleted");
     let overlapping =
         stream::Config { name: "OTHER".into(), subjects: vec!["note.taken".into()], ..stream::Config::default() };
     jetstream.create_stream(overlapping).await.expect("the stream is made");

@@ -6,9 +6,9 @@ use async_nats::jetstream::context::AccountErrorKind;
 use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
 
-use crate::config::{Config, redact};
+use crate::config::{Config, KNOWN_PASSWORDS, Profile, redact};
 use crate::error::{Error, Result};
-use crate::event::percent_decode;
+use crate::event::{MAX_HEADERS_BYTES, percent_decode};
 
 fn error(url: &str, problem: &str, help: &str) -> Error {
     Error::config("NATS_URL", format!("{problem} (tried {})", redact(url)), help)
@@ -17,12 +17,21 @@ fn error(url: &str, problem: &str, help: &str) -> Error {
 pub(super) async fn connect(url: &str, config: &Config) -> Result<Client> {
     refuse_payloads_in_logs()?;
     let Servers { addresses, user } = servers(url)?;
+    if let (Profile::Production, Some((_, Some(password)))) = (config.profile, &user)
+        && KNOWN_PASSWORDS.contains(&password.as_str())
+    {
+        return Err(error(
+            url,
+            "in production a password that everybody knows is refused",
+            "give the user another password",
+        ));
+    }
     let options = match user {
         Some((user, Some(password))) => ConnectOptions::with_user_and_password(user, password),
         Some((token, None)) => ConnectOptions::with_token(token),
         None => ConnectOptions::new(),
     };
-    let mut options = options
+    let options = options
         .name(&config.service)
         .connection_timeout(Duration::from_secs(5))
         // a dead link is noticed after two missed pings; the client's default takes two minutes
@@ -36,15 +45,7 @@ pub(super) async fn connect(url: &str, config: &Config) -> Result<Client> {
             async_nats::Event::Connected => tracing::info!("NATS: connected"),
             event => tracing::debug!(%event, "NATS"),
         });
-    if let Some(path) = &config.nats_credentials {
-        options = options.credentials_file(path).await.map_err(|e| {
-            Error::config(
-                "NATS_CREDENTIALS",
-                format!("the credentials file cannot be read ({})", e.kind()),
-                "give the path of a `.creds` file that this user may read, or unset the variable",
-            )
-        })?;
-    }
+    let options = secured(options, config).await?;
     options.connect(addresses).await.map_err(|e| match e.kind() {
         ConnectErrorKind::ServerParse => unreadable(url),
         ConnectErrorKind::Dns => error(url, "the host name cannot be resolved", "correct the host"),
@@ -64,6 +65,57 @@ pub(super) async fn connect(url: &str, config: &Config) -> Result<Client> {
             "the server cannot be reached, or it is no NATS server",
             "start it (`nats-server -js`), or correct host and port; unset the variable to use the in-process bus",
         ),
+    })
+}
+
+/// Who the client is, and whom it trusts.
+async fn secured(mut options: ConnectOptions, config: &Config) -> Result<ConnectOptions> {
+    if let Some(path) = &config.nats_credentials {
+        options = options.credentials_file(path).await.map_err(|e| {
+            Error::config(
+                "NATS_CREDENTIALS",
+                format!("the credentials file cannot be read ({})", e.kind()),
+                "give the path of a `.creds` file that this user may read, or unset the variable",
+            )
+        })?;
+    }
+    if let Some(path) = &config.nats_nkey {
+        let seed = file("NATS_NKEY", path).await?;
+        let seed = seed.lines().map(str::trim).find(|line| line.starts_with('S')).ok_or_else(|| {
+            Error::config("NATS_NKEY", "the file has no seed of an nkey", "it holds one line that begins with `SU`")
+        })?;
+        options = options.nkey(seed.to_owned());
+    }
+    if let Some(path) = &config.nats_ca {
+        file("NATS_CA", path).await?;
+        options = options.add_root_certificates(path.into());
+    }
+    match (&config.nats_certificate, &config.nats_certificate_key) {
+        (None, None) => {}
+        (Some(certificate), Some(key)) => {
+            file("NATS_CERTIFICATE", certificate).await?;
+            file("NATS_CERTIFICATE_KEY", key).await?;
+            options = options.add_client_certificate(certificate.into(), key.into());
+        }
+        (Some(_), None) => return Err(incomplete("NATS_CERTIFICATE_KEY", "NATS_CERTIFICATE")),
+        (None, Some(_)) => return Err(incomplete("NATS_CERTIFICATE", "NATS_CERTIFICATE_KEY")),
+    }
+    Ok(options)
+}
+
+fn incomplete(missing: &'static str, given: &str) -> Error {
+    Error::config(
+        missing,
+        format!("`{given}` is set, and this is not"),
+        "a certificate and its key go together: set both",
+    )
+}
+
+/// Reads a file, so that one that cannot be read is reported by its variable.
+async fn file(variable: &'static str, path: &str) -> Result<String> {
+    tokio::fs::read_to_string(path).await.map_err(|e| {
+        let help = "give the path of a file that this user may read, or unset the variable";
+        Error::config(variable, format!("the file cannot be read ({})", e.kind()), help)
     })
 }
 
@@ -122,6 +174,24 @@ fn no_jetstream(url: &str) -> Error {
         "the server has no JetStream, or this user may not use it",
         "start it with JetStream (`nats-server -js`), and allow the user to publish to `$JS.API.>`",
     )
+}
+
+/// Proves that the server takes the largest event, with its headers.
+pub(super) fn check_payload(client: &Client, max_payload: usize) -> Result<()> {
+    let limit = client.server_info().max_payload;
+    if limit == 0 || max_payload + MAX_HEADERS_BYTES <= limit {
+        return Ok(());
+    }
+    Err(Error::config(
+        "MAX_PAYLOAD",
+        format!(
+            "it is {max_payload}, and {MAX_HEADERS_BYTES} for headers, but the NATS server takes at most {limit} bytes: larger events would never leave the outbox"
+        ),
+        format!(
+            "set it to {} or less, or raise `max_payload` in the server's configuration",
+            limit.saturating_sub(MAX_HEADERS_BYTES)
+        ),
+    ))
 }
 
 /// async-nats prints every message it receives, payload included, at trace level.

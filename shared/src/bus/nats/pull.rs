@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::Position;
 use super::super::subscription::{Acker, Capacity, Delivery, Route};
+use super::repair::Origin;
 use super::unavailable;
 use crate::error::Result;
 use crate::event::subject::covers;
@@ -69,7 +70,7 @@ impl ConsumerProbe {
 
 impl Pullers {
     pub(super) fn start(
-        consumers: Vec<Consumer<pull::Config>>,
+        consumers: Vec<(Consumer<pull::Config>, Origin)>,
         route: Route,
         ack_wait: Duration,
     ) -> (mpsc::Receiver<Delivery>, Self) {
@@ -77,9 +78,10 @@ impl Pullers {
         let stop = CancellationToken::new();
         let capacity = Capacity::new(route.capacity);
         let mut tasks = JoinSet::new();
-        for consumer in &consumers {
+        for (consumer, origin) in &consumers {
             let puller = Puller {
                 consumer: consumer.clone(),
+                origin: origin.clone(),
                 durable: route.durable.clone(),
                 sender: sender.clone(),
                 capacity: capacity.clone(),
@@ -89,6 +91,7 @@ impl Pullers {
             };
             tasks.spawn(puller.run());
         }
+        let consumers = consumers.into_iter().map(|(consumer, _)| consumer).collect();
         (receiver, Self { _tasks: tasks, stop, consumers, pattern: route.pattern })
     }
 
@@ -142,6 +145,8 @@ impl Drop for Held {
 
 struct Puller {
     consumer: Consumer<pull::Config>,
+    /// How to make the consumer again.
+    origin: Origin,
     durable: String,
     sender: mpsc::Sender<Delivery>,
     capacity: Capacity,
@@ -164,6 +169,7 @@ impl Puller {
                 Err(reason) => {
                     failures = failures.saturating_add(1);
                     tracing::warn!(subscription = %self.durable, reason, "cannot fetch messages; trying again");
+                    self.repair().await;
                     let pause = Duration::from_millis(100) * 2u32.saturating_pow(failures.min(5));
                     tokio::select! {
                         () = self.stop.cancelled() => return,
@@ -175,6 +181,17 @@ impl Puller {
                     }
                 }
             }
+        }
+    }
+
+    /// Makes the consumer again if it was deleted.
+    async fn repair(&self) {
+        let repaired = tokio::select! {
+            () = self.stop.cancelled() => return,
+            repaired = self.origin.repair() => repaired,
+        };
+        if let Err(error) = repaired {
+            tracing::warn!(subscription = %self.durable, error = error.report(), "the consumer cannot be looked after");
         }
     }
 
@@ -251,6 +268,7 @@ impl Puller {
             };
             let Ok(outstanding) = info else {
                 deadline = Instant::now() + patience;
+                self.repair().await;
                 tokio::select! {
                     () = self.stop.cancelled() => return false,
                     () = tokio::time::sleep(Duration::from_millis(200)) => continue,

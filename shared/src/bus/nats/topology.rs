@@ -1,86 +1,26 @@
 //! Streams and consumers, made from the declarations.
 
+mod change;
+mod stream;
+
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, ReplayPolicy, pull};
-use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, StorageType};
-use async_nats::jetstream::{Context, consumer::Consumer};
+use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, FromConsumer as _, ReplayPolicy, pull};
+use async_nats::jetstream::stream::ConsumerErrorKind;
+use async_nats::jetstream::{Context, ErrorCode};
 
+use self::change::Changes;
+pub(super) use self::stream::{Limits, ensure as ensure_stream, name as stream_name, plan as plan_stream};
+use super::super::TopologyChange;
 use super::super::subscription::Route;
+use super::super::topology::Refusal;
 use super::unavailable;
 use crate::error::{Error, Result};
+use crate::service::span;
 
-/// The stream of a domain: upper case, since stream names are a namespace of their own.
-pub(super) fn stream_name(domain: &str) -> String {
-    domain
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c.to_ascii_uppercase() } else { '_' })
-        .collect()
-}
-
-fn stream_config(domain: &str) -> stream::Config {
-    stream::Config {
-        name: stream_name(domain),
-        subjects: vec![domain.to_owned(), format!("{domain}.>")],
-        storage: StorageType::File,
-        retention: RetentionPolicy::Limits,
-        // nothing is dropped unless an operator sets limits on the server
-        discard: DiscardPolicy::New,
-        duplicate_window: Duration::from_secs(120),
-        description: Some(format!("events of the domain `{domain}`")),
-        ..stream::Config::default()
-    }
-}
-
-/// Makes the stream of a domain if it is missing. An existing one is used as it is, if it takes the domain's
-/// subjects.
-pub(super) async fn ensure_stream(context: &Context, domain: &str) -> Result<()> {
-    let wanted = stream_config(domain);
-    let found = context.get_or_create_stream(wanted.clone()).await.map_err(|error| {
-        use async_nats::jetstream::context::CreateStreamErrorKind as Kind;
-        match error.kind() {
-            Kind::TimedOut => Error::Timeout { what: "making a stream" },
-            Kind::JetStream(error) if error.error_code() == async_nats::jetstream::ErrorCode::STREAM_SUBJECT_OVERLAP => Error::config(
-                "NATS_URL",
-                format!("a stream of another name already takes the subjects of the domain `{domain}`"),
-                format!("delete that stream or its overlapping subjects; this library keeps `{domain}.>` in the stream `{}`", wanted.name),
-            ),
-            _ => unavailable(format!("the stream `{}` cannot be made", wanted.name)),
-        }
-    })?;
-    let subjects = &found.cached_info().config.subjects;
-    let missing = wanted
-        .subjects
-        .iter()
-        .find(|subject| !subjects.iter().any(|have| crate::event::subject::covers(have, subject) || have == *subject));
-    match missing {
-        None => Ok(()),
-        Some(subject) => Err(Error::config(
-            "NATS_URL",
-            format!("the stream `{}` exists on the server but does not take `{subject}`", wanted.name),
-            format!(
-                "add the subject to the stream: `nats stream edit {} --subjects {}`",
-                wanted.name,
-                wanted.subjects.join(",")
-            ),
-        )),
-    }
-}
-
-/// Makes the durable consumer of a subscription on one stream if it is missing. One with another filter is
-/// refused: changing it would skip or repeat messages.
-pub(super) async fn ensure_consumer(
-    context: &Context,
-    domain: &str,
-    route: &Route,
-    ack_wait: Duration,
-) -> Result<Consumer<pull::Config>> {
-    let stream_name = stream_name(domain);
-    let stream = context
-        .get_stream(&stream_name)
-        .await
-        .map_err(|_| unavailable(format!("the stream `{stream_name}` cannot be read")))?;
-    let wanted = pull::Config {
+/// The durable consumer of a subscription on one stream, as it is declared.
+fn consumer_config(domain: &str, route: &Route, ack_wait: Duration) -> pull::Config {
+    pull::Config {
         durable_name: Some(route.durable.clone()),
         description: Some(format!("subscription `{}`", route.durable)),
         deliver_policy: DeliverPolicy::All,
@@ -93,29 +33,153 @@ pub(super) async fn ensure_consumer(
         filter_subject: filter(domain, route.pattern),
         max_ack_pending: i64::try_from(route.capacity).unwrap_or(1_024),
         ..pull::Config::default()
+    }
+}
+
+/// Makes the durable consumer of a subscription on one stream if it is missing, and changes one where that loses
+/// nothing. One with another filter is refused: changing it would skip or repeat messages.
+pub(super) async fn ensure_consumer(
+    context: &Context,
+    domain: &str,
+    route: &Route,
+    ack_wait: Duration,
+) -> Result<Consumer<pull::Config>> {
+    let wanted = consumer_config(domain, route, ack_wait);
+    let failed = |_| {
+        let stream = stream_name(domain);
+        unavailable(format!("the consumer `{}` on the stream `{stream}` cannot be made", route.durable))
     };
-    if let Ok(existing) = stream.get_consumer::<pull::Config>(&route.durable).await {
-        let config = &existing.cached_info().config;
-        if config.filter_subject != wanted.filter_subject {
-            return Err(Error::config(
+    let Some(found) = find_consumer(context, domain, route).await? else {
+        return context.create_consumer_on_stream(wanted, stream_name(domain)).await.map_err(failed);
+    };
+    let (changes, merged) = compare(&stream_name(domain), wanted, &found.cached_info().config);
+    changes.check()?;
+    if changes.is_empty() {
+        return Ok(found);
+    }
+    changes.report();
+    // as the server has it but for what is declared
+    let merged = pull::Config::try_from_consumer_config(merged)
+        .map_err(|_| unavailable(format!("{} cannot be changed", what(&stream_name(domain), &route.durable))))?;
+    context.create_consumer_on_stream(merged, stream_name(domain)).await.map_err(failed)
+}
+
+/// What [`ensure_consumer`] would do.
+pub(super) async fn plan_consumer(
+    context: &Context,
+    domain: &str,
+    route: &Route,
+    ack_wait: Duration,
+) -> Result<Vec<TopologyChange>> {
+    let wanted = consumer_config(domain, route, ack_wait);
+    let changes = match find_consumer(context, domain, route).await? {
+        None => Changes::of(what(&stream_name(domain), &route.durable)).missing(),
+        Some(found) => compare(&stream_name(domain), wanted, &found.cached_info().config).0,
+    };
+    Ok(changes.list)
+}
+
+fn what(stream: &str, durable: &str) -> String {
+    format!("the consumer `{durable}` of the stream `{stream}`")
+}
+
+/// The consumer, if stream and consumer are there.
+pub(super) async fn find_consumer(
+    context: &Context,
+    domain: &str,
+    route: &Route,
+) -> Result<Option<Consumer<pull::Config>>> {
+    let found = context.get_consumer_from_stream::<pull::Config, _, _>(&route.durable, stream_name(domain)).await;
+    match found {
+        Ok(consumer) => Ok(Some(consumer)),
+        Err(error) => match error.kind() {
+            ConsumerErrorKind::JetStream(error)
+                if matches!(error.error_code(), ErrorCode::CONSUMER_NOT_FOUND | ErrorCode::STREAM_NOT_FOUND) =>
+            {
+                Ok(None)
+            }
+            ConsumerErrorKind::TimedOut | ConsumerErrorKind::Request => {
+                Err(Error::Timeout { what: "reading a consumer" })
+            }
+            ConsumerErrorKind::InvalidConsumerType => Err(Error::config(
                 "NATS_URL",
+                format!("{} exists on the server as one that pushes", what(&stream_name(domain), &route.durable)),
                 format!(
-                    "the consumer `{}` exists with the subject `{}`, but the subscription now takes `{}`",
-                    route.durable, config.filter_subject, wanted.filter_subject
-                ),
-                format!(
-                    "give the subscription another `name`, or delete the consumer (`nats consumer rm {stream_name} {}`) to take the stream from its start",
+                    "delete it (`nats consumer rm {} {}`), or give the subscription another `name`",
+                    stream_name(domain),
                     route.durable
                 ),
-            ));
-        }
-        if config.ack_wait == wanted.ack_wait && config.max_ack_pending == wanted.max_ack_pending {
-            return Ok(existing);
-        }
+            )),
+            _ => Err(unavailable(format!("{} cannot be read", what(&stream_name(domain), &route.durable)))),
+        },
     }
-    stream.create_consumer(wanted).await.map_err(|_| {
-        unavailable(format!("the consumer `{}` on the stream `{stream_name}` cannot be made", route.durable))
-    })
+}
+
+/// How the server's consumer differs from what is declared, and what it becomes if the changes are made.
+fn compare(
+    stream: &str,
+    declared: pull::Config,
+    server: &async_nats::jetstream::consumer::Config,
+) -> (Changes, async_nats::jetstream::consumer::Config) {
+    let durable = declared.durable_name.clone().unwrap_or_default();
+    let mut changes = Changes::of(what(stream, &durable));
+    let mut merged = server.clone();
+    if server.filter_subject != declared.filter_subject || !server.filter_subjects.is_empty() {
+        let has = if server.filter_subjects.is_empty() {
+            server.filter_subject.clone()
+        } else {
+            server.filter_subjects.join(",")
+        };
+        changes.refused(
+            "subject",
+            format!("`{}`", declared.filter_subject),
+            format!("`{has}`"),
+            by_hand(stream, &durable, "changing it would skip or repeat events"),
+        );
+    }
+    if server.ack_policy != declared.ack_policy {
+        changes.refused(
+            "ack policy",
+            "explicit",
+            format!("{:?}", server.ack_policy).to_lowercase(),
+            by_hand(stream, &durable, "events would count as handled that are not"),
+        );
+    }
+    if server.ack_wait != declared.ack_wait {
+        merged.ack_wait = declared.ack_wait;
+        changes.safe("ack_wait", span(declared.ack_wait), span(server.ack_wait));
+    }
+    if server.max_ack_pending != declared.max_ack_pending {
+        merged.max_ack_pending = declared.max_ack_pending;
+        changes.safe("max_ack_pending", declared.max_ack_pending.to_string(), server.max_ack_pending.to_string());
+    }
+    if server.max_deliver > 0 {
+        merged.max_deliver = -1;
+        changes.safe("max_deliver", "unlimited", server.max_deliver.to_string());
+    }
+    if !server.backoff.is_empty() {
+        merged.backoff = Vec::new();
+        changes.safe("backoff", "none", "several pauses");
+    }
+    if server.headers_only {
+        merged.headers_only = false;
+        changes.safe("headers_only", "false", "true");
+    }
+    if !server.inactive_threshold.is_zero() {
+        merged.inactive_threshold = Duration::ZERO;
+        changes.safe("inactive_threshold", "none", span(server.inactive_threshold));
+    }
+    (changes, merged)
+}
+
+fn by_hand(stream: &str, durable: &str, why: &str) -> Refusal {
+    Refusal {
+        variable: "NATS_URL",
+        why: why.into(),
+        help: format!(
+            "give the subscription another `name`, or delete the consumer (`nats consumer rm {stream} {durable}`) to take the stream from its start"
+        ),
+    }
 }
 
 /// The pattern within one domain: a wildcard in its first place is narrowed to the domain.
@@ -143,9 +207,40 @@ mod tests {
         }
     }
 
+    fn declared() -> pull::Config {
+        let route =
+            Route { durable: "one_keep".into(), pattern: "note.taken", domains: vec!["note".into()], capacity: 64 };
+        consumer_config("note", &route, Duration::from_secs(10))
+    }
+
+    fn server(change: impl FnOnce(&mut pull::Config)) -> async_nats::jetstream::consumer::Config {
+        use async_nats::jetstream::consumer::IntoConsumerConfig as _;
+        let mut config = declared();
+        change(&mut config);
+        config.into_consumer_config()
+    }
+
     #[test]
-    fn stream_names_have_no_forbidden_characters() {
-        assert_eq!(stream_name("appointment"), "APPOINTMENT");
-        assert_eq!(stream_name("lab/x"), "LAB_X");
+    fn what_would_lose_events_is_put_right() {
+        let found = server(|config| {
+            config.max_deliver = 5;
+            config.headers_only = true;
+            config.inactive_threshold = Duration::from_secs(60);
+        });
+        let (changes, merged) = compare("NOTE", declared(), &found);
+        assert!(changes.check().is_ok());
+        let settings: Vec<&str> = changes.list.iter().map(|change| change.setting.as_str()).collect();
+        assert_eq!(settings, ["max_deliver", "headers_only", "inactive_threshold"]);
+        assert_eq!((merged.max_deliver, merged.headers_only, merged.inactive_threshold), (-1, false, Duration::ZERO));
+        assert!(compare("NOTE", declared(), &server(|_| {})).0.is_empty());
+    }
+
+    #[test]
+    fn another_subject_is_refused_with_both_named() {
+        let (changes, _) = compare("NOTE", declared(), &server(|config| config.filter_subject = "note.*".into()));
+        let text = changes.check().unwrap_err().to_string();
+        for part in ["`one_keep`", "`note.*`", "`note.taken`", "help: ", "nats consumer rm NOTE one_keep"] {
+            assert!(text.contains(part), "{text}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::{DbOptions, GRACE, Url};
-use crate::config::Profile;
+use crate::config::{KNOWN_PASSWORDS, Profile};
 use crate::db::{Db, Location, Pool};
 use crate::error::{Error, Result};
 
@@ -21,9 +21,6 @@ const ALIVE: Duration = Duration::from_secs(3);
 
 /// Statements that each connection keeps prepared.
 const STATEMENTS: usize = 256;
-
-/// Passwords that are known to everybody.
-const KNOWN: &[&str] = &["", "postgres", "password", "passwd", "admin", "root", "secret", "changeme", "test"];
 
 impl DbOptions {
     pub(super) async fn connect_postgres(self) -> Result<Db> {
@@ -128,7 +125,7 @@ impl DbOptions {
         if self.profile == Profile::Production {
             let complete = options.to_url_lossy();
             let password = complete.password();
-            if password.is_some_and(|password| KNOWN.contains(&password) || password == complete.username()) {
+            if password.is_some_and(|password| KNOWN_PASSWORDS.contains(&password) || password == complete.username()) {
                 return Err(url.error(
                     "its password is one that everybody knows".into(),
                     "give the user another password: `ALTER ROLE … PASSWORD …`",

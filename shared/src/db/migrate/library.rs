@@ -179,6 +179,31 @@ CREATE INDEX shared_scheduled_due_at_idx ON shared_scheduled (due_at, seq);
 INSERT INTO shared_keys (name, key) VALUES ('nudge', randomblob(16));
 ",
     },
+    // what the inbox forgets, and how it knows an event again
+    Sql {
+        postgres: "
+ALTER TABLE shared_inbox ADD COLUMN fingerprint bytea;
+CREATE INDEX shared_inbox_handled_at_idx ON shared_inbox (handled_at);
+CREATE TABLE shared_inbox_totals (
+    subscription text CONSTRAINT shared_inbox_totals_pkey PRIMARY KEY,
+    handled bigint NOT NULL,
+    duplicates bigint NOT NULL,
+    ids_reused bigint NOT NULL
+);
+ALTER TABLE shared_dead_letters ADD COLUMN inbox_id text;
+",
+        sqlite: "
+ALTER TABLE shared_inbox ADD COLUMN fingerprint BLOB;
+CREATE INDEX shared_inbox_handled_at_idx ON shared_inbox (handled_at);
+CREATE TABLE shared_inbox_totals (
+    subscription TEXT NOT NULL PRIMARY KEY,
+    handled INTEGER NOT NULL,
+    duplicates INTEGER NOT NULL,
+    ids_reused INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+ALTER TABLE shared_dead_letters ADD COLUMN inbox_id TEXT;
+",
+    },
 ];
 
 /// The version of the library's own tables that this program works with.

@@ -114,6 +114,7 @@ impl Attributes {
             tenant: id(self.tenant),
             trace: self.trace_parent.and_then(|parent| Trace::parse(&parent, self.trace_state.as_deref())),
             attempt: 1,
+            fingerprint: None,
         };
         Incoming { metadata, data }
     }

@@ -1,0 +1,40 @@
+//! What a subscription does when its consumer or stream is gone.
+
+use std::time::Duration;
+
+use async_nats::jetstream::Context;
+
+use super::super::subscription::Route;
+use super::topology::{self, Limits};
+use crate::error::Result;
+
+/// Where a consumer came from, so that it can be made again.
+#[derive(Clone)]
+pub(super) struct Origin {
+    pub(super) context: Context,
+    pub(super) domain: String,
+    pub(super) route: Route,
+    pub(super) ack_wait: Duration,
+    pub(super) limits: Limits,
+}
+
+impl Origin {
+    /// Makes stream and consumer again if somebody has deleted them. Returns whether anything was missing.
+    ///
+    /// The new consumer takes the stream from its start: where the old one was, nobody knows any more. What was handled,
+    /// the inbox knows.
+    pub(super) async fn repair(&self) -> Result<bool> {
+        let Self { context, domain, route, ack_wait, limits } = self;
+        if topology::find_consumer(context, domain, route).await?.is_some() {
+            return Ok(false);
+        }
+        topology::ensure_stream(context, domain, limits).await?;
+        topology::ensure_consumer(context, domain, route, *ack_wait).await?;
+        tracing::error!(
+            subscription = %route.durable,
+            stream = topology::stream_name(domain),
+            "the consumer was deleted on the server, or its stream; it was made again and takes the stream from its start"
+        );
+        Ok(true)
+    }
+}
