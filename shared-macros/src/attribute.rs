@@ -223,6 +223,17 @@ impl Form for Count {
     }
 }
 
+/// A key without a value.
+pub(crate) struct Flag;
+
+impl Form for Flag {
+    const TAKES: &'static str = "no value: write the word alone";
+
+    fn read(meta: &Meta) -> Option<Self> {
+        meta.require_path_only().ok().map(|_| Self)
+    }
+}
+
 /// `crate = path`: where the runtime crate is, when it is not `::shared`.
 pub(crate) struct CratePath(pub(crate) Path);
 

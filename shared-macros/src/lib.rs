@@ -373,10 +373,37 @@ pub fn derive_json_schema(input: TokenStream) -> TokenStream {
 /// | `retry(max = …)` | 1 to 1000; 8 if not given | the number of tries, the first one included; then the event becomes a dead letter |
 /// | `retry(backoff = …)` | `"200ms..1m"`, also the default | the first pause and the longest; pauses double, with jitter |
 /// | `concurrency` | 1 to 1000; 16 if not given | how many events are handled at once, each of another ordering key |
+/// | `unordered` | | all replicas of the service handle the events at once, in no order; see below |
+/// | `partitions` | 2 to 64 | the events are parted by their keys, and the replicas share the parts; see below |
 /// | `timeout` | `"60s"`, also the default | the longest time of one try |
 /// | `on_unknown` | `"park"` (the default) or `"skip"` | whether an event type that the handler's type does not know becomes a dead letter or is dropped; with `"skip"` a wildcard may deliver more than the type knows |
 /// | `name` | `"reminders-v2"` | the durable name of the subscription; the function's name if not given |
 /// | `crate` | a path | where `shared` is, if it was renamed |
+///
+/// # Errors
+///
+/// After an error the event is tried again, as `retry` says, and at last becomes a dead letter; at once, if the error is
+/// [`Error::permanent`](../shared/enum.Error.html#method.permanent) or the event is not valid. While it waits, the events of
+/// its key wait too. A transaction that lost against another one is run again at once, some times, before that counts as a
+/// try. While the database is away, or what the handler calls
+/// [`Error::unavailable`](../shared/enum.Error.html#method.unavailable), the subscription is paused: one event is tried now
+/// and then, no tries are used up, and all go on when one succeeds.
+///
+/// # Replicas
+///
+/// Events with the same ordering key are handled in the order of their commits, however many processes run the service.
+/// For this a subscription is active in one of them at a time. The others stand by: they take over at once from one that
+/// ends, within seconds from one that dies, and after some ten seconds from one that hangs. Whoever takes over begins
+/// with what the other one has left, and what the other one still tries to commit fails.
+///
+/// - With `partitions = 4`, each key belongs to one of four parts, and each part is active in one process at a time: up
+///   to four processes share the work. Every part reads the whole subject and drops what belongs to the others, so take
+///   few. The number may be changed later: nothing is handled twice for it.
+/// - With `unordered`, all processes are active, and the events of a key are handled side by side and in any order.
+/// - A subscription none of whose events has a key is active in all processes without being asked.
+///
+/// Without NATS there is one process, and all this changes nothing. On a SQLite file nobody takes over from a process
+/// that hangs: it may hang while it holds the database itself.
 ///
 /// # Limits
 ///

@@ -179,6 +179,20 @@ impl Error {
         Self::Other { source: source.into(), permanent: true }
     }
 
+    /// Says that something that the service depends on is away, and which. A subscription whose handler returns it is
+    /// paused, and tried again now and then until it succeeds: an outage uses up no event's tries.
+    ///
+    /// ```
+    /// use shared::Error;
+    ///
+    /// # fn send() -> Result<(), std::io::Error> { Ok(()) }
+    /// send().map_err(|error| Error::unavailable("the mail server", error))?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn unavailable(what: impl Into<Cow<'static, str>>, source: impl Into<BoxError>) -> Self {
+        Self::Unavailable { what: what.into(), source: Some(source.into()) }
+    }
+
     /// A configuration error.
     pub fn config(variable: impl Into<Cow<'static, str>>, problem: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Config(ConfigError { variable: variable.into(), problem: problem.into(), help: help.into() })

@@ -6,10 +6,10 @@ use syn::{Attribute, Data, DeriveInput, Field, Fields, GenericArgument, Ident, P
 
 use super::emits::Emit;
 use super::flatten::Flattened;
-use super::input::{FieldOptions, Flag, Input, Name, Target};
+use super::input::{FieldOptions, Input, Name, Target};
 use super::key::Key;
 use super::{emits, flatten, key, name};
-use crate::attribute::{Value, plain_name};
+use crate::attribute::{Flag, Value, plain_name};
 use crate::diagnostics::{Errors, did_you_mean};
 use crate::spans::generated;
 use crate::validate::{Rule, ValidatedField, rules_of_struct};

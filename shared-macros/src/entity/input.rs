@@ -6,7 +6,7 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Data, DeriveInput, Field, Fields, Ident, LitStr, Meta, MetaList, Path, Token, Type};
 
 use super::key::KeyOf;
-use crate::attribute::{CratePath, Form, Keys, Value, crate_path, options, text};
+use crate::attribute::{CratePath, Flag, Form, Keys, Value, crate_path, options, text};
 use crate::diagnostics::Errors;
 
 /// The raw model: nothing in it has been checked but the form of each value.
@@ -106,17 +106,6 @@ impl<'a> Input<'a> {
 fn field_options(attributes: &[Attribute], errors: &mut Errors) -> FieldOptions {
     let entries = FIELD_KEYS.in_attributes(attributes, errors);
     options(&entries, errors)
-}
-
-/// A key without a value.
-pub(crate) struct Flag;
-
-impl Form for Flag {
-    const TAKES: &'static str = "no value: write the word alone";
-
-    fn read(meta: &Meta) -> Option<Self> {
-        meta.require_path_only().ok().map(|_| Self)
-    }
 }
 
 /// The name of a table, column or enum text.

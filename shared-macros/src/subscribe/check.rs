@@ -6,7 +6,7 @@ use syn::{FnArg, LitStr, ReturnType, Safety, Signature, Type, TypeReference};
 
 use super::duration::{backoff, millis};
 use super::input::{Backoff, Durable, Function, Input, Options, RetryList, RetryOptions, Target, Timeout, Word};
-use crate::attribute::{Count, Keys, Value, options, plain_name};
+use crate::attribute::{Count, Flag, Keys, Value, options, plain_name};
 use crate::diagnostics::Errors;
 use crate::subject::{Grammar, parse};
 
@@ -42,8 +42,16 @@ pub(crate) struct Spec {
     pub(crate) base: u64,
     pub(crate) cap: u64,
     pub(crate) concurrency: u32,
+    pub(crate) spread: Spread,
     pub(crate) skip_unknown: bool,
     pub(crate) timeout: u64,
+}
+
+/// How the replicas share the events.
+pub(crate) enum Spread {
+    ByOrder,
+    Unordered,
+    Partitions(Count),
 }
 
 /// As `shared::service::SubscriberSpec::new` has them.
@@ -54,6 +62,7 @@ pub(super) const DEFAULT_TIMEOUT: u64 = 60_000;
 
 const TRIES: RangeInclusive<u32> = 1..=1_000;
 const CONCURRENCY: RangeInclusive<u32> = 1..=1_000;
+const PARTITIONS: RangeInclusive<u32> = 2..=64;
 const MAX_NAME: usize = 64;
 
 const ONE_EVENT_FIRST: &str = "a subscriber takes exactly one event, first and by value";
@@ -184,6 +193,7 @@ fn spec(options: Options, function: Option<&Function>, errors: &mut Errors) -> O
         "`concurrency` is how many events are handled at once",
         errors,
     );
+    let spread = spread(options.unordered, options.partitions, errors);
     let timeout = timeout(options.timeout, errors);
     let skip_unknown = on_unknown(options.on_unknown, errors);
     let name = name(options.name, function, errors);
@@ -194,9 +204,37 @@ fn spec(options: Options, function: Option<&Function>, errors: &mut Errors) -> O
         base,
         cap,
         concurrency: concurrency?,
+        spread: spread?,
         skip_unknown: skip_unknown?,
         timeout: timeout?,
     })
+}
+
+fn spread(unordered: Option<Value<Flag>>, partitions: Option<Value<Count>>, errors: &mut Errors) -> Option<Spread> {
+    let unordered = match unordered {
+        Some(value) => Some(value.take(errors)?),
+        None => None,
+    };
+    let Some(partitions) = partitions else {
+        return Some(if unordered.is_some() { Spread::Unordered } else { Spread::ByOrder });
+    };
+    if unordered.is_some() {
+        errors.report_at(
+            partitions.key(),
+            "`partitions` keeps the order of each key, and `unordered` keeps none; remove one of them",
+        );
+        return None;
+    }
+    let partitions = partitions.take(errors)?;
+    if PARTITIONS.contains(&partitions.value) {
+        return Some(Spread::Partitions(partitions));
+    }
+    let (from, to) = (PARTITIONS.start(), PARTITIONS.end());
+    errors.report_at(
+        partitions.span,
+        format!("`partitions` is how many replicas can share the events, by their keys, from {from} to {to}"),
+    );
+    None
 }
 
 fn retry(list: Value<RetryList>, errors: &mut Errors) -> (Option<u32>, Option<(u64, u64)>) {

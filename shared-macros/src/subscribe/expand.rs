@@ -5,9 +5,10 @@ use quote::{ToTokens as _, quote_spanned};
 use syn::{Path, Type};
 
 use super::check::{
-    Argument, DEFAULT_BACKOFF, DEFAULT_CONCURRENCY, DEFAULT_TIMEOUT, DEFAULT_TRIES, Model, Output, Spec,
+    Argument, DEFAULT_BACKOFF, DEFAULT_CONCURRENCY, DEFAULT_TIMEOUT, DEFAULT_TRIES, Model, Output, Spec, Spread,
 };
 use super::input::Target;
+use crate::attribute::Count;
 use crate::spans::{at, checked, checked_over, ends, generated, in_block, judged, projected, respanned_outside};
 
 pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
@@ -30,13 +31,12 @@ pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
         #captures
     };
     let subscribe = in_block(krate, &subscribe);
-    let proof = proof(krate, model);
+    let proofs = proofs(krate, model).into_iter().map(|proof| generated!(#(#cfgs)* #proof));
     generated! {
         #declaration
         #(#cfgs)*
         #subscribe
-        #(#cfgs)*
-        #proof
+        #(#proofs)*
     }
 }
 
@@ -67,14 +67,21 @@ pub(crate) fn declaration(target: &Target) -> TokenStream {
     }
 }
 
-/// The check that the pattern and the event fit, run while the program is compiled.
-fn proof(krate: &Path, model: &Model) -> TokenStream {
+/// The checks that the pattern and the event fit, run while the program is compiled.
+fn proofs(krate: &Path, model: &Model) -> Vec<TokenStream> {
     let pattern = &model.pattern;
     let this = judged(&model.event, &generated!(#krate::__private::Handled));
     let set = projected(&this, &generated!(#krate::__private::Gated), "SET");
     let on_unknown = on_unknown(&generated!(#krate::__private), model);
     let check = generated!(#krate::__private::check_subscription);
-    checked(check, &generated!(#pattern, #set, #on_unknown), pattern.span())
+    let subscription = checked(check, &generated!(#pattern, #set, #on_unknown), pattern.span());
+    let partitions = match model.spec.spread {
+        Spread::Partitions(count) => {
+            Some(checked(generated!(#krate::__private::check_partitions), &generated!(#set), count.span))
+        }
+        Spread::ByOrder | Spread::Unordered => None,
+    };
+    std::iter::once(subscription).chain(partitions).collect()
 }
 
 /// The checks that the pattern and the event have what the arguments capture. Which argument captures is known to its type alone, but
@@ -96,6 +103,11 @@ fn captures(model: &Model, gate: &TokenStream) -> TokenStream {
 fn spec(model: &Model) -> TokenStream {
     let (pattern, name, docs) = (&model.pattern, &model.spec.name, &model.target.docs);
     let Spec { tries, base, cap, concurrency, skip_unknown, timeout, .. } = model.spec;
+    let spread = match model.spec.spread {
+        Spread::ByOrder => None,
+        Spread::Unordered => Some(generated!(.unordered())),
+        Spread::Partitions(Count { value, .. }) => Some(generated!(.partitions(#value))),
+    };
     let place = model.target.ident.span();
     let (file, line) = (quote_spanned!(place=> ::core::file!()), quote_spanned!(place=> ::core::line!()));
     let docs = (!docs.is_empty()).then(|| generated!(.docs(#docs)));
@@ -111,7 +123,7 @@ fn spec(model: &Model) -> TokenStream {
     let timeout = (timeout != DEFAULT_TIMEOUT).then(|| generated!(.timeout(__shared::Duration::from_millis(#timeout))));
     generated! {
         __shared::SubscriberSpec::new(#name, #pattern)
-            #docs #transactional #concurrency #retry #skip_unknown #timeout
+            #docs #transactional #concurrency #spread #retry #skip_unknown #timeout
             .declared_at(#file, #line)
     }
 }

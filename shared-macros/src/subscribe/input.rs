@@ -6,7 +6,7 @@ use proc_macro2::{Span, TokenStream};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Ident, Lit, LitStr, Meta, MetaList, Path, Signature, Visibility};
 
-use crate::attribute::{Count, CratePath, Form, Keys, Value, crate_path, docs, options, text};
+use crate::attribute::{Count, CratePath, Flag, Form, Keys, Value, crate_path, docs, options, text};
 use crate::diagnostics::Errors;
 
 /// The raw model: nothing in it has been checked but the form of each value.
@@ -22,6 +22,8 @@ pub(crate) struct Input {
 pub(crate) struct Options {
     pub(crate) retry: Option<Value<RetryList>>,
     pub(crate) concurrency: Option<Value<Count>>,
+    pub(crate) unordered: Option<Value<Flag>>,
+    pub(crate) partitions: Option<Value<Count>>,
     pub(crate) on_unknown: Option<Value<Word>>,
     pub(crate) name: Option<Value<Durable>>,
     pub(crate) timeout: Option<Value<Timeout>>,
@@ -51,7 +53,10 @@ pub(crate) struct Target {
     pub(crate) docs: String,
 }
 
-const KEYS: Keys<'_> = Keys::of("subscribe", &["retry", "concurrency", "on_unknown", "name", "timeout", "crate"]);
+const KEYS: Keys<'_> = Keys::of(
+    "subscribe",
+    &["retry", "concurrency", "unordered", "partitions", "on_unknown", "name", "timeout", "crate"],
+);
 
 const NEEDS_PATTERN: &str = "`#[subscribe]` needs a subject pattern, for example `#[subscribe(\"appointment.*\")]`";
 const A_HANDLER_IS: &str = "`#[subscribe]` belongs on a free async fn\nhelp: write `async fn remind(event: AppointmentScheduled) -> Result<()> { … }`";

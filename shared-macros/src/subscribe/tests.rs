@@ -79,8 +79,16 @@ fn a_subscriber_is_a_type_beside_the_function() {
 }
 
 #[test]
+fn how_replicas_share_is_part_of_the_description() {
+    let unordered = beside(quote!("appointment.*", unordered), &function());
+    assert!(unordered.contains(". unordered ()") && !unordered.contains("check_partitions"), "{unordered}");
+    let parted = beside(quote!("appointment.*", partitions = 4), &function());
+    assert!(parted.contains(". partitions (4u32)") && parted.contains("check_partitions"), "{parted}");
+}
+
+#[test]
 fn a_subscriber_expands_to_at_most_60_lines_beside_its_function() {
-    let attribute = quote!("appointment.*", retry(max = 8, backoff = "200ms..1m"), concurrency = 32);
+    let attribute = quote!("appointment.*", retry(max = 8, backoff = "200ms..1m"), concurrency = 32, partitions = 4);
     let beside: TokenStream = beside(attribute, &function()).parse().expect("it was tokens");
     let lines = lines(&beside);
     assert!(lines <= 60, "{lines} lines");

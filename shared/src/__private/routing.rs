@@ -29,6 +29,33 @@ pub const fn check_subscription(pattern: &str, set: Set, on_unknown: OnUnknown) 
     }
 }
 
+/// Checks that there are keys by which the events can be parted.
+///
+/// # Panics
+/// Otherwise: that ends the compilation.
+#[track_caller]
+pub const fn check_partitions(set: Set) {
+    let mut i = 0;
+    while i < set.events.len() {
+        // of an event that says nothing about itself nobody knows
+        if set.events[i].schema.key.is_some() || set.events[i].decodes.is_none() {
+            return;
+        }
+        i += 1;
+    }
+    if set.events.is_empty() {
+        return;
+    }
+    let mut text = Message::new();
+    text.push("`partitions` parts events by their ordering keys, but ");
+    text.push_code(set.name);
+    text.push(
+        " has none\nhelp: remove it, since all replicas share events without keys anyway; or give the event a key: ",
+    );
+    text.push("`#[event(.., key = field)]`");
+    text.fail()
+}
+
 const fn meets_any(pattern: &str, set: Set) -> bool {
     let mut i = 0;
     while i < set.events.len() {

@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use uuid::Uuid;
 
-pub(crate) use self::subscription::{Delivery, Route, Subscription, give_back};
+pub(crate) use self::subscription::{Delivery, Part, Route, Source, Subscription, give_back};
 pub use self::topology::{Refusal, TopologyChange};
 use crate::config::Config;
 use crate::context::{Context, Id};
@@ -297,10 +297,10 @@ impl Bus {
         }
     }
 
-    /// Opens a durable subscription.
-    pub(crate) async fn subscribe(&self, route: Route) -> Result<Subscription> {
+    /// Finds or makes a durable subscription.
+    pub(crate) async fn subscribe(&self, route: Route) -> Result<Source> {
         match &self.transport {
-            Transport::Local(bus) => bus.subscribe(route),
+            Transport::Local(bus) => bus.subscribe(route).map(|subscription| Source::Local(Some(subscription))),
             #[cfg(feature = "nats")]
             Transport::Nats(bus) => bus.subscribe(route).await,
         }

@@ -14,9 +14,9 @@ use std::time::Duration;
 use async_nats::jetstream;
 use async_nats::jetstream::context::PublishErrorKind;
 
-pub(crate) use self::pull::{ConsumerProbe, Held, Pullers};
+pub(crate) use self::pull::{ConsumerProbe, Consumers, Held, Pullers};
 use self::repair::Origin;
-use super::subscription::{Control, Route, Subscription};
+use super::subscription::{Route, Source};
 use super::{Ack, Acked, Kept, TopologyChange, unavailable};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -145,7 +145,7 @@ impl NatsBus {
         Ok(())
     }
 
-    pub(super) async fn subscribe(&self, route: Route) -> Result<Subscription> {
+    pub(super) async fn subscribe(&self, route: Route) -> Result<Source> {
         let mut consumers = Vec::with_capacity(route.domains.len());
         for domain in &route.domains {
             self.ensure_stream(domain).await?;
@@ -160,8 +160,8 @@ impl NatsBus {
             };
             consumers.push((consumer, origin));
         }
-        let (receiver, pullers) = Pullers::start(consumers, route, self.inner.ack_wait);
-        Ok(Subscription { receiver, control: Control::Nats(pullers) })
+        let context = self.inner.context.clone();
+        Ok(Source::Nats(Box::new(Consumers::new(context, consumers, route, self.inner.ack_wait))))
     }
 
     pub(super) async fn ping(&self) -> Result<()> {

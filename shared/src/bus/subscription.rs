@@ -27,6 +27,81 @@ pub(crate) struct Route {
     pub(crate) domains: Vec<String>,
     /// The most messages held by this process at once.
     pub(crate) capacity: usize,
+    /// Whether the events of a key keep their order, for which one process at a time may take from it.
+    #[cfg_attr(not(feature = "nats"), allow(dead_code))] // in-process there is one process
+    pub(crate) ordered: bool,
+    /// Which part of the subjects' events it is, if they are parted by their keys.
+    #[cfg_attr(not(feature = "nats"), allow(dead_code))] // in-process there are no parts
+    pub(crate) part: Option<Part>,
+}
+
+/// One of the parts of a subscription whose events are parted by their keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) index: u32,
+    pub(crate) of: u32,
+}
+
+impl Part {
+    /// The name of this part of a subscription.
+    pub(crate) fn name(self, durable: &str) -> String {
+        format!("{durable}-{}of{}", self.index, self.of)
+    }
+
+    /// Whether the events with this key are in it.
+    pub(crate) fn has(self, key: &str) -> bool {
+        u64::from(self.index) == mixed(crate::event::key_hash(key).cast_unsigned()) % u64::from(self.of.max(1))
+    }
+}
+
+/// Spreads keys that differ in a digit evenly: the last step of MurmurHash3.
+fn mixed(hash: u64) -> u64 {
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ (hash >> 33)
+}
+
+impl Route {
+    /// What the server knows it by: each part has a consumer of its own, since a server cannot look at keys.
+    #[cfg_attr(not(feature = "nats"), allow(dead_code))] // only NATS has consumers
+    pub(crate) fn consumer(&self) -> String {
+        match self.part {
+            Some(part) => part.name(&self.durable),
+            None => self.durable.clone(),
+        }
+    }
+}
+
+/// A durable subscription that was found or made, and is not open yet.
+pub(crate) enum Source {
+    /// What arrives in-process; `None` once it is open.
+    Local(Option<Subscription>),
+    #[cfg(feature = "nats")]
+    Nats(Box<super::nats::Consumers>),
+}
+
+impl Source {
+    /// Opens it: messages begin to arrive. On NATS it may be opened again after the subscription has ended; in-process
+    /// it is once, `None` from then on.
+    pub(crate) fn open(&mut self) -> Option<Subscription> {
+        match self {
+            Self::Local(subscription) => subscription.take(),
+            #[cfg(feature = "nats")]
+            Self::Nats(consumers) => {
+                let (receiver, pullers) = consumers.start();
+                Some(Subscription { receiver, control: Control::Nats(pullers) })
+            }
+        }
+    }
+
+    /// Gives access to the server's view of this subscription.
+    pub(crate) fn probe(&self) -> Probe {
+        match self {
+            Self::Local(_) => Probe::Local,
+            #[cfg(feature = "nats")]
+            Self::Nats(consumers) => Probe::Nats(consumers.probe()),
+        }
+    }
 }
 
 /// An open subscription. Messages arrive in the order of their stream; no more than the route's capacity are
@@ -49,21 +124,23 @@ impl Subscription {
         self.receiver.recv().await
     }
 
+    /// Fetches nothing, or goes on with it. What has been asked for still arrives.
+    #[cfg_attr(not(feature = "nats"), allow(unused_variables))] // in-process nothing is fetched
+    pub(crate) fn pause(&self, paused: bool) {
+        match &self.control {
+            // the relay waits for what it has handed over
+            Control::Local(_) => {}
+            #[cfg(feature = "nats")]
+            Control::Nats(pullers) => pullers.pause(paused),
+        }
+    }
+
     /// Stops fetching. What has arrived can still be taken, see [`rest`](Self::rest).
     pub(crate) fn stop(&mut self) {
         match &self.control {
             Control::Local(registration) => registration.stop(),
             #[cfg(feature = "nats")]
             Control::Nats(pullers) => pullers.stop(),
-        }
-    }
-
-    /// Gives access to the server's view of this subscription.
-    pub(crate) fn probe(&self) -> Probe {
-        match &self.control {
-            Control::Local(_) => Probe::Local,
-            #[cfg(feature = "nats")]
-            Control::Nats(pullers) => Probe::Nats(pullers.probe()),
         }
     }
 
@@ -209,5 +286,21 @@ impl Capacity {
             permits.push(permit);
         }
         Some(permits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_spread_evenly_over_parts() {
+        for of in [2, 3, 4, 16] {
+            let count = |index| (0..1_600).filter(|key| Part { index, of }.has(&format!("bed {key}"))).count();
+            let counts: Vec<usize> = (0..of).map(count).collect();
+            let even = 1_600 / of as usize;
+            assert_eq!(counts.iter().sum::<usize>(), 1_600);
+            assert!(counts.iter().all(|count| (even * 6 / 10..even * 14 / 10).contains(count)), "{counts:?}");
+        }
     }
 }

@@ -100,6 +100,17 @@ pub(crate) fn classify(error: sqlx::Error, engine: Engine, names: Option<&Names>
     }
 }
 
+/// Whether a connection to the database broke: the next one may be sound.
+pub(crate) fn is_connection(error: &Error) -> bool {
+    let engines = [Engine::Postgres, Engine::Sqlite];
+    match error {
+        Error::Unavailable { what: Cow::Owned(what), .. } => {
+            engines.iter().any(|engine| what.strip_prefix(engine.as_str()).is_some_and(|rest| rest.starts_with(": ")))
+        }
+        _ => false,
+    }
+}
+
 fn unavailable(engine: Engine, what: &'static str, source: Option<std::io::Error>) -> Error {
     Error::Unavailable { what: format!("{engine}: {what}").into(), source: source.map(Into::into) }
 }

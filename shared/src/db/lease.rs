@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::{Database, SqlSafeStr as _};
+use sqlx::{Database, SqlSafeStr};
 use sqlx_core::transaction::TransactionManager;
 
 /// How long a connection may take to show that it is clean, when it comes back.
@@ -80,7 +80,7 @@ impl<DB: Pooled> Lease<DB> {
     }
 
     /// Opens a transaction, by a statement of the engine's.
-    pub(super) async fn begin(&mut self, sql: &'static str) -> sqlx::Result<()> {
+    pub(super) async fn begin(&mut self, sql: impl SqlSafeStr) -> sqlx::Result<()> {
         // also when this fails or does not come to its end: then it may be open or not
         self.open = true;
         DB::TransactionManager::begin(self.connection(), Some(sql.into_sql_str())).await

@@ -1,10 +1,13 @@
 //! Where it is stored: Postgres, or SQLite embedded, behind one handle.
 
+#[cfg(feature = "postgres")]
+pub(crate) mod claim;
 mod connect;
 pub mod dead_letter;
 pub(crate) mod dialect;
 pub(crate) mod executor;
 pub(crate) mod failure;
+pub(crate) mod fence;
 mod health;
 mod identity;
 pub mod inbox;
@@ -47,6 +50,7 @@ pub use self::outbox::Outbox;
 pub use self::proof::compare_migrations;
 pub use self::schema::{Difference, Mend, Part, plan};
 pub use self::tx::Tx;
+pub(crate) use self::tx_options::lost;
 pub use self::tx_options::{Isolation, TxOptions};
 use crate::config::Config;
 use crate::context::Context;

@@ -13,7 +13,7 @@ use super::executor::{Access, Executor};
 use super::{Db, schedule};
 use crate::entity::EntityValue;
 use crate::error::Result;
-use crate::event::{Headers, Outgoing, Shape};
+use crate::event::{Headers, Outgoing, Shape, key_hash};
 
 const COLUMNS: &str = "event_id, subject, event_type, event_key, headers, payload, created_at";
 
@@ -176,14 +176,6 @@ async fn lock_keys(executor: &Executor, events: &[Outgoing]) -> Result<()> {
 fn key_hashes(events: &[Outgoing]) -> Vec<i64> {
     let keys: BTreeSet<i64> = events.iter().filter_map(|event| event.key.as_deref()).map(key_hash).collect();
     keys.into_iter().collect()
-}
-
-/// FNV-1a, 64 bit: the same in every process and version, unlike the standard library's hasher.
-fn key_hash(key: &str) -> i64 {
-    let hash = key
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    hash.cast_signed()
 }
 
 /// An event that waits to be published.

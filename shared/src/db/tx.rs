@@ -7,13 +7,13 @@ use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use futures_util::TryStreamExt;
 use sqlx::SqlStr;
 
-use super::Db;
 use super::dialect::{ArgsInner, Engine, Row, RowInner};
 use super::executor::{Access, Executor};
 use super::failure::{READ_ONLY, classify};
+use super::fence::Fence;
 use super::lease::{Lease, limited};
 use super::tx_options::TxOptions;
-use super::{outbox, schedule};
+use super::{Db, SqlText, outbox, schedule};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::event::{Outgoing, Publish};
@@ -285,13 +285,23 @@ impl Tx {
     }
 
     pub(super) async fn begin_with(db: &Db, options: TxOptions) -> Result<Self> {
+        Self::begin_under(db, options, None).await
+    }
+
+    /// Begins a transaction that is none any more once somebody else has taken over the claim: then this fails with
+    /// [`fenced`], or the transaction is ended from there.
+    pub(crate) async fn begin_fenced(db: &Db, fence: Option<&Fence>) -> Result<Self> {
+        Self::begin_under(db, TxOptions::new(), fence.cloned()).await
+    }
+
+    async fn begin_under(db: &Db, options: TxOptions, fence: Option<Fence>) -> Result<Self> {
         let options = if db.is_read_only() { options.read_only() } else { options };
         let (db, context) = (db.clone(), Context::current());
         // A future dropped inside sqlx' `begin` can leave a pooled connection in an open transaction (9 of 23
         // tries on Postgres with sqlx 0.9.0). In a task of its own `begin` always runs to its end, which the
         // pool's timeout bounds; a transaction that nobody waits for any more is rolled back by its drop.
         let task = tokio::spawn(async move {
-            let connection = connect(&db, options).await?;
+            let connection = connect(&db, options, fence.as_ref()).await?;
             Ok(Self {
                 inner: Arc::new(TxInner {
                     db,
@@ -456,14 +466,14 @@ impl Tx {
         let (events, hooks) = (lock(&self.inner.events).len(), lock(&self.inner.after_commit).len());
         // as a whole: it may cancel some of them
         let scheduled = lock(&self.inner.scheduled).clone();
-        executor.execute_script(super::SqlText::built(format!("SAVEPOINT {name}"))).await?;
+        executor.execute_script(SqlText::built(format!("SAVEPOINT {name}"))).await?;
         let mut guard = SavepointGuard { tx: &self.inner, armed: true };
         let mut inner = Self { inner: Arc::clone(&self.inner), outermost: false };
         let result = match work(&mut inner).await {
             // refused when the closure swallowed the error of a statement
             Ok(value) => {
                 let release = format!("RELEASE SAVEPOINT {name}");
-                executor.execute_script(super::SqlText::built(release)).await.map(|()| value)
+                executor.execute_script(SqlText::built(release)).await.map(|()| value)
             }
             error => error,
         };
@@ -471,7 +481,7 @@ impl Tx {
             let undo = format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}");
             // broken: then the guard sees to it that it stays so
             let Ok(mut checkout) = self.inner.take(true) else { return result };
-            let undone = limited(self.inner.db.limit(), checkout.script(super::SqlText::built(undo).into_sql())).await;
+            let undone = limited(self.inner.db.limit(), checkout.script(SqlText::built(undo).into_sql())).await;
             let Some(undone) = undone else {
                 checkout.kill();
                 return result;
@@ -621,14 +631,23 @@ impl Drop for SavepointGuard<'_> {
     }
 }
 
-async fn connect(db: &Db, options: TxOptions) -> Result<Connection> {
+async fn connect(db: &Db, options: TxOptions, fence: Option<&Fence>) -> Result<Connection> {
     let engine = db.engine();
     let begin = options.begin(engine);
+    let sql = match fence {
+        Some(fence) => SqlText::built(fence.begin(begin)),
+        None => begin.into(),
+    };
     let opened: sqlx::Result<Option<Connection>> = match engine {
         #[cfg(feature = "postgres")]
         Engine::Postgres => match Lease::acquire(db.postgres_pool()).await {
-            Ok(mut lease) => match limited(db.limit(), lease.begin(begin)).await {
-                Some(begun) => begun.map(|()| Some(Connection::Postgres(lease))),
+            Ok(mut lease) => match limited(db.limit(), lease.begin(sql.into_sql())).await {
+                Some(Ok(())) => Ok(Some(Connection::Postgres(lease))),
+                Some(Err(error)) => {
+                    // a script that fails after its BEGIN leaves a transaction that sqlx knows nothing of
+                    lease.kill();
+                    Err(error)
+                }
                 None => {
                     lease.kill();
                     Ok(None)
@@ -641,7 +660,12 @@ async fn connect(db: &Db, options: TxOptions) -> Result<Connection> {
         #[allow(unreachable_patterns)] // reachable when an engine is not compiled in
         _ => unreachable!("a `Db` of an engine that is not compiled in cannot be made"),
     };
-    opened.map_err(|error| classify(error, engine, None))?.ok_or(Error::Timeout { what: "the database" })
+    match opened.map_err(|error| classify(error, engine, None)) {
+        Ok(Some(connection)) => Ok(connection),
+        Ok(None) => Err(Error::Timeout { what: "the database" }),
+        Err(error) if fence.is_some() => Err(Fence::refused(error)),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(feature = "sqlite")]

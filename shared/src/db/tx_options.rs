@@ -98,7 +98,7 @@ impl TxOptions {
 }
 
 /// Whether the transaction lost against another one, also when the closure has wrapped the error into its own.
-fn lost(error: &Error) -> bool {
+pub(crate) fn lost(error: &Error) -> bool {
     match error {
         Error::Database(error) => error.is_serialization(),
         Error::Busy { what } => *what == super::failure::FILE,

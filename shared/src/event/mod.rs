@@ -454,3 +454,11 @@ pub fn draft_event<E: Event>(event: &E) -> Result<Draft> {
         payload: payload.into(),
     })
 }
+
+/// FNV-1a, 64 bit: the same in every process and version, unlike the standard library's hasher.
+pub(crate) fn key_hash(key: &str) -> i64 {
+    let hash = key
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    hash.cast_signed()
+}

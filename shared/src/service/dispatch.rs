@@ -13,8 +13,10 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tokio_util::time::DelayQueue;
 
+use super::claims::{Over, Turn};
 use super::handle::{Subscription, Verdict};
-use crate::bus::{self, Delivery};
+use super::subscriber::Spread;
+use crate::bus::{self, Delivery, Part};
 use crate::event::ordering_key;
 
 /// How long a subscription may go on after it was asked to stop, and what it says at the end.
@@ -45,16 +47,29 @@ struct LaneState {
     queue: VecDeque<Held>,
 }
 
-/// Runs a subscription until it is stopped. Returns how many messages were left unfinished.
+/// How a run of a subscription has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was stopped, and left so many messages unfinished.
+    Stopped { unfinished: usize },
+    /// Another process has its turn.
+    Over,
+}
+
+/// Runs a subscription, or a part of it, until it is stopped or its turn is over.
 pub(crate) async fn run(
     subscription: Arc<Subscription>,
+    part: Option<Part>,
     source: bus::Subscription,
     ack_wait: Duration,
+    turn: Turn,
     stopping: Stopping,
-) -> usize {
+) -> Ended {
     Dispatcher {
         concurrency: subscription.subscriber.spec.concurrency.max(1),
         subscription,
+        part,
+        turn,
         lanes: HashMap::new(),
         ready: VecDeque::new(),
         running: JoinSet::new(),
@@ -68,6 +83,8 @@ pub(crate) async fn run(
 
 struct Dispatcher {
     subscription: Arc<Subscription>,
+    part: Option<Part>,
+    turn: Turn,
     concurrency: usize,
     lanes: HashMap<Lane, LaneState>,
     /// Lanes whose head can start.
@@ -79,30 +96,49 @@ struct Dispatcher {
 }
 
 impl Dispatcher {
-    async fn run(mut self, mut source: bus::Subscription, ack_wait: Duration, stopping: Stopping) -> usize {
+    async fn run(mut self, mut source: bus::Subscription, ack_wait: Duration, stopping: Stopping) -> Ended {
+        let turn = self.turn.clone();
+        let over = turn.over();
+        tokio::pin!(over);
         let mut heartbeat = tokio::time::interval_at(Instant::now() + ack_wait / 3, ack_wait / 3);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
+        let subscription = Arc::clone(&self.subscription);
+        let mut breaker = subscription.breaker.watch();
+        source.pause(subscription.breaker.outage().is_some());
+        let why = loop {
             self.start_ready();
             tokio::select! {
                 biased;
-                () = stopping.stop.cancelled() => break,
+                () = stopping.stop.cancelled() => break None,
+                over = &mut over => break Some(over),
                 Some(joined) = self.running.join_next_with_id() => self.finished(joined).await,
                 Some(due) = self.retries.next() => self.ready.push_back(due.into_inner()),
                 _ = heartbeat.tick() => self.keep_alive().await,
+                () = breaker.changed() => source.pause(subscription.breaker.outage().is_some()),
                 delivery = source.next() => match delivery {
-                    Some(delivery) => self.arrived(delivery),
-                    None => break,
+                    Some(delivery) => self.arrived(delivery).await,
+                    None => break None,
                 },
             }
-        }
-        self.wind_down(source, heartbeat, stopping.grace).await
+        };
+        // what is not finished may be under way elsewhere already
+        let grace = if why == Some(Over::Lost) { Duration::ZERO } else { stopping.grace };
+        let unfinished = self.wind_down(source, heartbeat, grace).await;
+        if why.is_some() { Ended::Over } else { Ended::Stopped { unfinished } }
     }
 
-    fn arrived(&mut self, delivery: Delivery) {
-        let lane = match ordering_key(&delivery.message) {
-            Some(key) => Lane::Key(key),
-            None => {
+    async fn arrived(&mut self, mut delivery: Delivery) {
+        let key = ordering_key(&delivery.message);
+        if let Some(part) = self.part
+            && !part.has(key.as_deref().unwrap_or(&delivery.message.origin))
+        {
+            // another part of the subscription has it from a consumer of its own
+            let _comes_again_if_not = delivery.acker.ack().await;
+            return;
+        }
+        let lane = match key {
+            Some(key) if self.subscription.subscriber.spec.spread != Spread::Unordered => Lane::Key(key),
+            _ => {
                 self.next_alone += 1;
                 Lane::Alone(self.next_alone)
             }
@@ -118,13 +154,16 @@ impl Dispatcher {
     }
 
     fn start_ready(&mut self) {
-        while self.running.len() < self.concurrency {
+        let breaker = &self.subscription.breaker;
+        while breaker.room(self.running.len(), self.concurrency) > 0 && self.turn.is_mine() {
             let Some(lane) = self.ready.pop_front() else { return };
             let Some(head) = self.lanes.get(&lane).and_then(|state| state.queue.front()) else { continue };
             let subscription = Arc::clone(&self.subscription);
             // cheap: the payload is shared
             let (message, attempt) = (head.delivery.message.clone(), head.attempt);
-            let task = self.running.spawn(async move { subscription.handle(&message, attempt, None).await });
+            let fence = self.turn.fence().cloned();
+            let task =
+                self.running.spawn(async move { subscription.handle(&message, attempt, None, fence.as_ref()).await });
             self.under_way.insert(task.id(), lane);
         }
     }
@@ -153,7 +192,12 @@ impl Dispatcher {
                 if let (Some(head), true) = (state.queue.front_mut(), counts) {
                     head.attempt = head.attempt.saturating_add(1);
                 }
-                self.retries.insert(lane, pause);
+                if self.subscription.breaker.outage().is_some() {
+                    // the breaker says when
+                    self.ready.push_back(lane);
+                } else {
+                    self.retries.insert(lane, pause);
+                }
             }
         }
     }
@@ -177,6 +221,9 @@ impl Dispatcher {
         grace: Duration,
     ) -> usize {
         source.stop();
+        let turn = self.turn.clone();
+        let lost = turn.lost();
+        tokio::pin!(lost);
         let deadline = tokio::time::sleep(grace);
         tokio::pin!(deadline);
         // Nothing goes back before everything has arrived: as long as the server has an open request of this process,
@@ -186,6 +233,7 @@ impl Dispatcher {
             tokio::select! {
                 biased;
                 () = &mut deadline => break,
+                () = &mut lost => break,
                 _ = heartbeat.tick() => self.keep_alive().await,
                 Some(joined) = self.running.join_next_with_id() => {
                     self.finished(joined).await;
@@ -195,7 +243,7 @@ impl Dispatcher {
                     }
                 }
                 delivery = source.rest(), if arriving => match delivery {
-                    Some(delivery) => self.arrived(delivery),
+                    Some(delivery) => self.arrived(delivery).await,
                     None => {
                         arriving = false;
                         self.give_back_waiting().await;
@@ -207,7 +255,7 @@ impl Dispatcher {
         // a handler's transaction rolls back when its future is dropped
         self.running.shutdown().await;
         while let Some(delivery) = source.rest().await {
-            self.arrived(delivery);
+            self.arrived(delivery).await;
         }
         let left = self.lanes.into_values().flat_map(|state| state.queue);
         bus::give_back(left.map(|held| held.delivery)).await;
@@ -215,7 +263,7 @@ impl Dispatcher {
             tracing::warn!(
                 subscription = %self.subscription.durable,
                 unfinished,
-                "handlers were cancelled at the shutdown deadline; their events are delivered again"
+                "handlers were cancelled at their deadline; their events are delivered again"
             );
         }
         unfinished

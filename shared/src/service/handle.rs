@@ -10,11 +10,13 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::breaker::Breaker;
 use super::extract::{Call, Parts, States};
 use super::subscriber::{OnUnknown, Prepared, Subscriber};
 use crate::bus::Bus;
+use crate::db::fence::{self, Fence};
 use crate::db::inbox::{self, Repeated};
-use crate::db::{Db, Tx, dead_letter};
+use crate::db::{self, Db, Tx, dead_letter, failure};
 use crate::error::{DecodeCode, DecodeError, Error, Result};
 use crate::event::{Delivered, Draft, EventInfo, Fingerprint, Incoming, Metadata};
 use crate::time::Clock;
@@ -28,6 +30,7 @@ pub(crate) struct Subscription {
     pub(crate) bus: Bus,
     pub(crate) states: Arc<States>,
     pub(crate) clock: Option<Clock>,
+    pub(crate) breaker: Breaker,
 }
 
 /// What becomes of a message after a try.
@@ -45,13 +48,35 @@ pub(crate) enum Verdict {
     },
 }
 
-/// The pause while the database is away.
+/// Where a message comes from, for its transactions.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    /// The dead letter that is replayed.
+    letter: Option<Uuid>,
+    fence: Option<&'a Fence>,
+}
+
+/// How often a try is made again at once.
+const AT_ONCE: u32 = 3;
+
+/// What is away when the database is.
+const DATABASE: &str = "the database";
+
+/// The pause while something is away.
 const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
 
 impl Subscription {
     /// Handles a message; `attempt` is the number of this try, from 1. With a `letter` it is the replay of that dead
     /// letter, which counts as replayed from the moment at which its event is handled or parked again.
-    pub(crate) async fn handle(&self, message: &Delivered, attempt: u32, letter: Option<Uuid>) -> Verdict {
+    /// With a `fence` nothing of it comes about once another process has taken over.
+    pub(crate) async fn handle(
+        &self,
+        message: &Delivered,
+        attempt: u32,
+        letter: Option<Uuid>,
+        fence: Option<&Fence>,
+    ) -> Verdict {
+        let origin = Origin { letter, fence };
         let (mut incoming, envelope) = self.parse(message);
         incoming.metadata.attempt = attempt;
         incoming.metadata.fingerprint = Some(Fingerprint::of(&incoming));
@@ -70,12 +95,15 @@ impl Subscription {
         }
         let work = async {
             let result = match envelope {
-                Ok(()) => self.try_once(incoming, letter).await,
+                Ok(()) => self.try_at_once(&incoming, origin).await,
                 Err(error) => Err(Error::Decode(error)),
             };
             match result {
-                Ok(verdict) => verdict,
-                Err(error) => self.judge(message, &metadata, error, letter).await,
+                Ok(verdict) => {
+                    self.breaker.succeeded();
+                    verdict
+                }
+                Err(error) => self.judge(message, &metadata, error, origin).await,
             }
         };
         context.scope(work).instrument(span).await
@@ -95,23 +123,40 @@ impl Subscription {
         (incoming, Err(error))
     }
 
-    async fn try_once(&self, incoming: Incoming, letter: Option<Uuid>) -> Result<Verdict> {
-        let prepared = match self.subscriber.handler.prepare(&incoming) {
+    /// A try that lost against another transaction, or whose connection broke, is made again at once, a few times before
+    /// it counts.
+    async fn try_at_once(&self, incoming: &Incoming, origin: Origin<'_>) -> Result<Verdict> {
+        let mut again = 0;
+        loop {
+            match self.try_once(incoming, origin).await {
+                Err(error) if again < AT_ONCE && (db::lost(&error) || failure::is_connection(&error)) => {
+                    let pause = Duration::from_micros(fastrand::u64(1_000..5_000) << (2 * again));
+                    tracing::debug!(error = error.report(), ?pause, "trying again at once");
+                    tokio::time::sleep(pause).await;
+                    again += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_once(&self, incoming: &Incoming, origin: Origin<'_>) -> Result<Verdict> {
+        let prepared = match self.subscriber.handler.prepare(incoming) {
             Err(Error::Decode(error))
                 if error.code == DecodeCode::UnknownType && self.subscriber.spec.on_unknown == OnUnknown::Skip =>
             {
                 tracing::debug!("skipped: the subscription does not know this event type");
-                return match letter {
-                    Some(_) => self.begin_and_commit(&incoming.metadata, letter).await,
+                return match origin.letter {
+                    Some(_) => self.begin_and_commit(&incoming.metadata, origin).await,
                     None => Ok(Verdict::Done),
                 };
             }
             prepared => prepared?,
         };
         if self.subscriber.spec.transactional {
-            self.in_transaction(prepared, &incoming.metadata, letter).await
+            self.in_transaction(prepared, &incoming.metadata, origin).await
         } else {
-            self.at_least_once(prepared, &incoming.metadata, letter).await
+            self.at_least_once(prepared, &incoming.metadata, origin).await
         }
     }
 
@@ -120,9 +165,9 @@ impl Subscription {
         &self,
         prepared: Box<dyn Prepared>,
         metadata: &Metadata,
-        letter: Option<Uuid>,
+        origin: Origin<'_>,
     ) -> Result<Verdict> {
-        let mut tx = match self.begin(metadata, letter).await? {
+        let mut tx = match self.begin(metadata, origin).await? {
             ControlFlow::Continue(tx) => tx,
             ControlFlow::Break(verdict) => return Ok(verdict),
         };
@@ -140,14 +185,14 @@ impl Subscription {
         &self,
         prepared: Box<dyn Prepared>,
         metadata: &Metadata,
-        letter: Option<Uuid>,
+        origin: Origin<'_>,
     ) -> Result<Verdict> {
         // what was parked is in the inbox too
-        if letter.is_none() && inbox::contains(&self.db.executor(), &self.durable, metadata).await? {
+        if origin.letter.is_none() && inbox::contains(&self.db.executor(), &self.durable, metadata).await? {
             return self.repeated(&inbox::id_of(metadata), metadata).await;
         }
         let drafts = self.guarded(prepared, None, metadata).await?;
-        let tx = match self.begin(metadata, letter).await? {
+        let tx = match self.begin(metadata, origin).await? {
             ControlFlow::Continue(tx) => tx,
             ControlFlow::Break(verdict) => return Ok(verdict),
         };
@@ -160,8 +205,8 @@ impl Subscription {
 
     /// Opens the transaction in which the event counts as handled, unless it is known already. The letter of a
     /// replay counts as replayed in the same transaction, so whatever interrupts the replay leaves it waiting.
-    async fn begin(&self, metadata: &Metadata, letter: Option<Uuid>) -> Result<ControlFlow<Verdict, Tx>> {
-        let begun = self.begin_as(inbox::id_of(metadata), metadata, letter).await?;
+    async fn begin(&self, metadata: &Metadata, origin: Origin<'_>) -> Result<ControlFlow<Verdict, Tx>> {
+        let begun = self.begin_as(inbox::id_of(metadata), metadata, origin).await?;
         Ok(begun.map_continue(|(tx, _)| tx))
     }
 
@@ -170,11 +215,11 @@ impl Subscription {
         &self,
         id: String,
         metadata: &Metadata,
-        letter: Option<Uuid>,
+        origin: Origin<'_>,
     ) -> Result<ControlFlow<Verdict, (Tx, String)>> {
-        let tx = Tx::begin(&self.db).await?;
+        let tx = Tx::begin_fenced(&self.db, origin.fence).await?;
         let executor = tx.executor();
-        let id = match letter {
+        let id = match origin.letter {
             None => id,
             Some(letter) => match dead_letter::take(&executor, letter, &self.durable, metadata).await? {
                 Some(id) => id,
@@ -191,8 +236,8 @@ impl Subscription {
         Ok(ControlFlow::Continue((tx, id)))
     }
 
-    async fn begin_and_commit(&self, metadata: &Metadata, letter: Option<Uuid>) -> Result<Verdict> {
-        match self.begin(metadata, letter).await? {
+    async fn begin_and_commit(&self, metadata: &Metadata, origin: Origin<'_>) -> Result<Verdict> {
+        match self.begin(metadata, origin).await? {
             ControlFlow::Continue(tx) => tx.commit().await.map(|()| Verdict::Done),
             ControlFlow::Break(verdict) => Ok(verdict),
         }
@@ -231,7 +276,11 @@ impl Subscription {
         }
     }
 
-    async fn judge(&self, message: &Delivered, metadata: &Metadata, error: Error, letter: Option<Uuid>) -> Verdict {
+    async fn judge(&self, message: &Delivered, metadata: &Metadata, error: Error, origin: Origin<'_>) -> Verdict {
+        if fence::is_lost(&error) {
+            tracing::warn!("another process has taken the subscription over; nothing was done here");
+            return Verdict::Again { pause: OUTAGE_PAUSE, counts: false };
+        }
         let retry = &self.subscriber.spec.retry;
         let outage = matches!(
             error,
@@ -240,17 +289,29 @@ impl Subscription {
         let exhausted = matches!(&error, Error::Database(error) if error.is_exhaustion());
         if exhausted || outage && self.db.ping().await.is_err() {
             tracing::warn!(error = error.report(), "the database is away; the event waits");
+            self.breaker.failed(DATABASE);
             return Verdict::Again { pause: OUTAGE_PAUSE, counts: false };
+        }
+        match &error {
+            Error::Unavailable { what, .. } if !failure::is_connection(&error) => {
+                if !self.breaker.failed(what) {
+                    tracing::debug!(error = error.report(), "still away; the event waits");
+                    return Verdict::Again { pause: OUTAGE_PAUSE, counts: false };
+                }
+            }
+            // which say nothing about what it needs
+            Error::Timeout { .. } | Error::Busy { .. } => {}
+            _ => self.breaker.succeeded(),
         }
         if !error.is_permanent() && metadata.attempt < retry.max {
             let pause = retry.pause(metadata.attempt);
             tracing::warn!(error = error.report(), ?pause, "the event could not be handled; trying again");
             return Verdict::Again { pause, counts: true };
         }
-        let (error, parked) = match self.park(message, metadata, &error, letter).await {
+        let (error, parked) = match self.park(message, metadata, &error, origin).await {
             // it cannot be handled, and its id is that of an event that was
             Err(reused @ Error::IdReused { .. }) => {
-                let parked = self.park(message, metadata, &reused, letter).await;
+                let parked = self.park(message, metadata, &reused, origin).await;
                 (reused, parked)
             }
             parked => (error, parked),
@@ -266,6 +327,7 @@ impl Subscription {
             }
             Err(parking) => {
                 tracing::error!(error = parking.report(), "the event could not be parked; trying again");
+                self.breaker.failed(DATABASE);
                 Verdict::Again { pause: OUTAGE_PAUSE, counts: false }
             }
         }
@@ -277,12 +339,12 @@ impl Subscription {
         message: &Delivered,
         metadata: &Metadata,
         error: &Error,
-        letter: Option<Uuid>,
+        origin: Origin<'_>,
     ) -> Result<ControlFlow<Verdict>> {
         let reused = matches!(error, Error::IdReused { .. });
         // the event that had the id first keeps it
         let id = if reused { inbox::id_apart(metadata) } else { inbox::id_of(metadata) };
-        let (tx, id) = match self.begin_as(id, metadata, letter).await? {
+        let (tx, id) = match self.begin_as(id, metadata, origin).await? {
             ControlFlow::Continue(begun) => begun,
             ControlFlow::Break(verdict) => return Ok(ControlFlow::Break(verdict)),
         };

@@ -1,11 +1,15 @@
 //! What runs: a service out of entities, subscribers and state.
 
+mod breaker;
 mod captures;
+mod claims;
 #[cfg(feature = "cli")]
 mod cli;
 mod dispatch;
+mod duty;
 mod extract;
 mod handle;
+mod health;
 mod metrics;
 mod raw;
 mod relay;
@@ -17,6 +21,7 @@ mod tables;
 
 pub use self::captures::{Captures, FromCaptures};
 pub use self::extract::{Call, FromDelivery, Parts, State, States, transaction};
+pub use self::health::{SubscriptionHealth, SubscriptionState};
 pub use self::metrics::{Metrics, OutboxMetrics, RelayMetrics};
 #[cfg(feature = "nats")]
 pub(crate) use self::retention::span;
@@ -24,7 +29,7 @@ pub(crate) use self::retention::span;
 pub(crate) use self::running::start_on;
 pub use self::running::{Replayed, Running, start};
 pub use self::shutdown::signalled;
-pub use self::subscriber::{BoxFuture, OnUnknown, Outcome, Retry, Subscribe, Subscriber, SubscriberSpec};
+pub use self::subscriber::{BoxFuture, OnUnknown, Outcome, Retry, Spread, Subscribe, Subscriber, SubscriberSpec};
 use crate::config::Config;
 use crate::db::{Migrations, Tx};
 use crate::entity::EntityDef;

@@ -10,13 +10,17 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Service;
-use super::dispatch::{self, Stopping};
+use super::breaker::Breaker;
+use super::claims::{self, Post};
+use super::dispatch::Stopping;
+use super::duty::Duty;
 use super::handle::{Subscription, Verdict};
+use super::health::Watched;
 use super::metrics::Metrics;
 use super::relay;
 use super::retention::Retention;
-use super::subscriber::Subscriber;
-use crate::bus::{Bus, Position, Route, subscription::Probe};
+use super::subscriber::{Spread, Subscriber};
+use crate::bus::{Bus, Part, Position, Route, subscription::Probe};
 use crate::config::Config;
 use crate::db::{Db, DbOptions, DeadLetter, LetterFilter, schedule};
 use crate::error::{Error, Result};
@@ -33,12 +37,16 @@ pub struct Running {
     bus: Bus,
     subscriptions: Vec<Arc<Subscription>>,
     probes: Vec<(String, Probe)>,
+    watched: Vec<Watched>,
     dispatchers: JoinSet<usize>,
     relay: JoinSet<()>,
     counters: Arc<relay::Counters>,
     /// What shows whether a scheduled event is due, if not the system's clock.
     clock: Option<Clock>,
+    /// What decides whose turn it is.
+    keeper: JoinSet<()>,
     stop_dispatchers: CancellationToken,
+    stop_keeper: CancellationToken,
     stop_relay: CancellationToken,
 }
 
@@ -88,16 +96,23 @@ pub(crate) async fn start_on(db: Db, bus: Bus, config: &Config, services: Vec<Se
     super::tables::prepare(&db, config, &services).await?;
     let mut running = Running::idle(db.clone(), bus.clone());
     running.clock = services.iter().find_map(|service| service.clock.clone());
+    let mut posts = Vec::new();
     for service in services {
         let name = service.name.clone();
         for subscription in subscriptions(service, &db, &bus) {
-            let source = bus.subscribe(route(&subscription.durable, &subscription.subscriber)).await?;
-            running.probes.push((subscription.durable.clone(), source.probe()));
-            running.subscriptions.push(Arc::clone(&subscription));
-            let stopping = Stopping { stop: running.stop_dispatchers.clone(), grace: config.shutdown_timeout };
-            running.dispatchers.spawn(dispatch::run(subscription, source, config.ack_wait, stopping));
+            for duty in duties(&subscription, &bus, config).await? {
+                running.probes.push((subscription.durable.clone(), duty.source.probe()));
+                posts.extend(duty.post.clone());
+                running.watched.push(duty.watched());
+                let stopping = Stopping { stop: running.stop_dispatchers.clone(), grace: config.shutdown_timeout };
+                running.dispatchers.spawn(duty.run(stopping));
+            }
+            running.subscriptions.push(subscription);
         }
         tracing::info!(service = %name, "started");
+    }
+    if !posts.is_empty() {
+        running.keeper.spawn(claims::keep(db.clone(), posts, running.stop_keeper.clone()));
     }
     let kept = Retention::new(config, &bus.kept())?;
     // after all subscriptions are open: in-process, an event without subscribers counts as published
@@ -108,15 +123,23 @@ pub(crate) async fn start_on(db: Db, bus: Bus, config: &Config, services: Vec<Se
     Ok(running)
 }
 
-fn route(durable: &str, subscriber: &Subscriber) -> Route {
+/// The routes of a subscriber: one, or one for each of its parts. In-process nothing is parted.
+fn routes(durable: &str, subscriber: &Subscriber, parted: bool) -> Vec<Route> {
     let spec = subscriber.spec();
-    Route {
+    let parts: Vec<Option<Part>> = match spec.spread {
+        Spread::Partitions(of) if parted => (0..of.max(1)).map(|index| Some(Part { index, of: of.max(1) })).collect(),
+        _ => vec![None],
+    };
+    let route = |part| Route {
         durable: durable.to_owned(),
         pattern: spec.pattern,
         domains: subscriber.domains(),
         // room to look past keys that wait, without holding more than memory allows
         capacity: (spec.concurrency * 8).clamp(64, 1_024),
-    }
+        ordered: subscriber.is_ordered(),
+        part,
+    };
+    parts.into_iter().map(route).collect()
 }
 
 /// The domains whose streams a service needs, and its subscriptions.
@@ -125,7 +148,7 @@ pub(super) fn topology(service: &Service) -> (Vec<String>, Vec<Route>) {
     let routes: Vec<Route> = service
         .subscribers
         .iter()
-        .map(|subscriber| route(&durable_name(&service.name, subscriber.spec().name), subscriber))
+        .flat_map(|subscriber| routes(&durable_name(&service.name, subscriber.spec().name), subscriber, true))
         .collect();
     let published = service.contract().publishes;
     let published = published.iter().map(|event| crate::event::subject::domain(event.subject).to_owned());
@@ -168,9 +191,27 @@ fn subscriptions(service: Service, db: &Db, bus: &Bus) -> Vec<Arc<Subscription>>
                 bus: bus.clone(),
                 states: Arc::clone(&states),
                 clock: service.clock.clone(),
+                breaker: Breaker::new(),
             })
         })
         .collect()
+}
+
+/// A subscription as this process runs it: in one piece, or in parts. On NATS other processes may run it too, so it
+/// takes turns with them where the events of a key have an order.
+async fn duties(subscription: &Arc<Subscription>, bus: &Bus, config: &Config) -> Result<Vec<Duty>> {
+    let alone = bus.kind() == "local";
+    let routes = routes(&subscription.durable, &subscription.subscriber, !alone);
+    let mut duties = Vec::with_capacity(routes.len());
+    for route in routes {
+        let part = route.part;
+        let group = part.map(|part| (route.durable.clone(), part));
+        let post = (route.ordered && !alone).then(|| Post::new(route.consumer(), group));
+        let source = bus.subscribe(route).await?;
+        let subscription = Arc::clone(subscription);
+        duties.push(Duty { subscription, part, source, post, ack_wait: config.ack_wait });
+    }
+    Ok(duties)
 }
 
 /// Durable names may not contain dots, blanks or wildcards (NATS).
@@ -251,11 +292,14 @@ impl Running {
             bus,
             subscriptions: Vec::new(),
             probes: Vec::new(),
+            watched: Vec::new(),
             dispatchers: JoinSet::new(),
             relay: JoinSet::new(),
             counters: Arc::default(),
             clock: None,
+            keeper: JoinSet::new(),
             stop_dispatchers: CancellationToken::new(),
+            stop_keeper: CancellationToken::new(),
             stop_relay: CancellationToken::new(),
         }
     }
@@ -264,6 +308,10 @@ impl Running {
     #[must_use]
     pub fn db(&self) -> &Db {
         &self.db
+    }
+
+    pub(super) fn watched(&self) -> &[Watched] {
+        &self.watched
     }
 
     /// The bus.
@@ -408,7 +456,7 @@ impl Running {
         let message = found.message();
         let mut attempt = 1;
         loop {
-            match subscription.handle(&message, attempt, Some(found.id)).await {
+            match subscription.handle(&message, attempt, Some(found.id), None).await {
                 Verdict::Done => break,
                 Verdict::Gone => return Err(Error::NotFound { entity: "DeadLetter" }),
                 Verdict::Again { pause, counts } => {
@@ -421,11 +469,12 @@ impl Running {
         Ok(now.iter().all(|letter| before.contains(letter)))
     }
 
-    /// Waits until a subscription or the relay has ended, which they do only when stopped or when something is wrong.
+    /// Waits until a subscription, the relay or the keeper of claims has ended, which they do only when stopped or when something is wrong.
     pub async fn ended(&mut self) {
         let what = tokio::select! {
             Some(_) = self.dispatchers.join_next() => "a subscription",
             Some(_) = self.relay.join_next() => "the relay",
+            Some(_) = self.keeper.join_next() => "the keeper of claims",
             else => return std::future::pending().await,
         };
         if !self.stop_dispatchers.is_cancelled() {
@@ -445,8 +494,10 @@ impl Running {
         while let Some(left) = self.dispatchers.join_next().await {
             unfinished += left.unwrap_or(0);
         }
+        self.stop_keeper.cancel();
         self.stop_relay.cancel();
         let closing = async {
+            while self.keeper.join_next().await.is_some() {}
             while self.relay.join_next().await.is_some() {}
             self.bus.flush().await;
             self.db.close().await;

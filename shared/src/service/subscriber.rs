@@ -28,6 +28,8 @@ pub struct SubscriberSpec {
     pub transactional: bool,
     /// How many events are handled at once, each of another ordering key.
     pub concurrency: usize,
+    /// How the replicas of its service share its events.
+    pub spread: Spread,
     /// What happens after an error.
     pub retry: Retry,
     /// What happens to an event type that it does not know.
@@ -58,6 +60,7 @@ impl SubscriberSpec {
             line: place.line(),
             transactional: false,
             concurrency: 16,
+            spread: Spread::ByOrder,
             retry: Retry::DEFAULT,
             on_unknown: OnUnknown::Park,
             timeout: Duration::from_secs(60),
@@ -80,6 +83,18 @@ impl SubscriberSpec {
     #[must_use]
     pub const fn concurrency(self, concurrency: usize) -> Self {
         Self { concurrency, ..self }
+    }
+
+    /// Lets all replicas of its service handle its events at once, whatever their keys.
+    #[must_use]
+    pub const fn unordered(self) -> Self {
+        Self { spread: Spread::Unordered, ..self }
+    }
+
+    /// Parts its events by their keys, so that replicas of its service can share them.
+    #[must_use]
+    pub const fn partitions(self, partitions: u32) -> Self {
+        Self { spread: Spread::Partitions(partitions), ..self }
     }
 
     /// Tries again in this way after an error.
@@ -105,6 +120,22 @@ impl SubscriberSpec {
     pub const fn declared_at(self, file: &'static str, line: u32) -> Self {
         Self { file, line, ..self }
     }
+}
+
+/// How the replicas of a service share the events of one subscription. With the in-process bus there is one process, so
+/// nothing is to be shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Spread {
+    /// Events with ordering keys are handled in the order of their keys, for which one replica at a time is active and
+    /// the others stand by. A subscription none of whose events has a key is active in all of them.
+    #[default]
+    ByOrder,
+    /// All replicas are active, and each event goes to one of them, in no order.
+    Unordered,
+    /// The events are parted by their keys, into so many parts. Each part is active in one replica at a time, in the
+    /// order of its keys, and the replicas have as many parts as the others.
+    Partitions(u32),
 }
 
 /// How often and how long after an error an event is tried again.
@@ -249,6 +280,16 @@ impl Subscriber {
             pattern: self.spec.pattern,
             events: self.events,
             skips_unknown: self.spec.on_unknown == OnUnknown::Skip,
+        }
+    }
+
+    /// Whether the order of its events matters. Of an event that says nothing about itself nobody knows.
+    pub(crate) fn is_ordered(&self) -> bool {
+        let keyless = |event: &&'static EventInfo| event.decodes.is_some() && event.schema.key.is_none();
+        match self.spec.spread {
+            Spread::Unordered => false,
+            Spread::Partitions(_) => true,
+            Spread::ByOrder => self.events.is_empty() || !self.events.iter().all(keyless),
         }
     }
 

@@ -5,7 +5,7 @@ use shared::prelude::*;
 use crate::script::Script;
 use crate::vocabulary::{CopyMade, NewNote, Note, NoteEvent, NoteTaken};
 
-async fn write(tx: &Tx, subscriber: &str, topic: &str, number: u32) -> Result<()> {
+pub(crate) async fn write(tx: &Tx, subscriber: &str, topic: &str, number: u32) -> Result<()> {
     let note = NewNote {
         subscriber: subscriber.to_owned(),
         topic: topic.to_owned(),

@@ -17,6 +17,7 @@ mod handlers;
 mod malformed;
 mod matching;
 mod order;
+mod outages;
 mod publishing;
 mod raw;
 mod restart;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, FromConsumer as _, ReplayPolicy, pull};
 use async_nats::jetstream::stream::ConsumerErrorKind;
 use async_nats::jetstream::{Context, ErrorCode};
+use futures_util::StreamExt as _;
 
 use self::change::Changes;
 pub(super) use self::stream::{Limits, ensure as ensure_stream, name as stream_name, plan as plan_stream};
@@ -21,7 +22,7 @@ use crate::service::span;
 /// The durable consumer of a subscription on one stream, as it is declared.
 fn consumer_config(domain: &str, route: &Route, ack_wait: Duration) -> pull::Config {
     pull::Config {
-        durable_name: Some(route.durable.clone()),
+        durable_name: Some(route.consumer()),
         description: Some(format!("subscription `{}`", route.durable)),
         deliver_policy: DeliverPolicy::All,
         ack_policy: AckPolicy::Explicit,
@@ -44,12 +45,15 @@ pub(super) async fn ensure_consumer(
     route: &Route,
     ack_wait: Duration,
 ) -> Result<Consumer<pull::Config>> {
-    let wanted = consumer_config(domain, route, ack_wait);
+    let mut wanted = consumer_config(domain, route, ack_wait);
     let failed = |_| {
         let stream = stream_name(domain);
-        unavailable(format!("the consumer `{}` on the stream `{stream}` cannot be made", route.durable))
+        unavailable(format!("the consumer `{}` on the stream `{stream}` cannot be made", route.consumer()))
     };
     let Some(found) = find_consumer(context, domain, route).await? else {
+        if let Some(start_sequence) = start(context, domain, route).await? {
+            wanted.deliver_policy = DeliverPolicy::ByStartSequence { start_sequence };
+        }
         return context.create_consumer_on_stream(wanted, stream_name(domain)).await.map_err(failed);
     };
     let (changes, merged) = compare(&stream_name(domain), wanted, &found.cached_info().config);
@@ -60,8 +64,34 @@ pub(super) async fn ensure_consumer(
     changes.report();
     // as the server has it but for what is declared
     let merged = pull::Config::try_from_consumer_config(merged)
-        .map_err(|_| unavailable(format!("{} cannot be changed", what(&stream_name(domain), &route.durable))))?;
+        .map_err(|_| unavailable(format!("{} cannot be changed", what(&stream_name(domain), &route.consumer()))))?;
     context.create_consumer_on_stream(merged, stream_name(domain)).await.map_err(failed)
+}
+
+/// Where a new consumer of a subscription begins that was parted in another way before: where the others have handled
+/// everything. What some of them have handled beyond that comes again, and the inbox knows it. `None` when there was no
+/// other.
+async fn start(context: &Context, domain: &str, route: &Route) -> Result<Option<u64>> {
+    let unlisted = || unavailable(format!("the consumers of `{}` cannot be listed", route.durable));
+    let stream = context.get_stream(stream_name(domain)).await.map_err(|_| unlisted())?;
+    let mut lowest: Option<u64> = None;
+    let mut consumers = stream.consumers();
+    while let Some(info) = consumers.next().await {
+        let info = info.map_err(|_| unlisted())?;
+        if info.name != route.consumer() && is_part(&info.name, &route.durable) {
+            let floor = info.ack_floor.stream_sequence;
+            lowest = Some(lowest.map_or(floor, |lowest| lowest.min(floor)));
+        }
+    }
+    Ok(lowest.map(|floor| floor + 1))
+}
+
+/// Whether a consumer is a subscription's: all of it, or a part.
+fn is_part(consumer: &str, durable: &str) -> bool {
+    let Some(rest) = consumer.strip_prefix(durable) else { return false };
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let part = rest.strip_prefix('-').and_then(|part| part.split_once("of"));
+    rest.is_empty() || part.is_some_and(|(index, of)| number(index) && number(of))
 }
 
 /// What [`ensure_consumer`] would do.
@@ -73,7 +103,7 @@ pub(super) async fn plan_consumer(
 ) -> Result<Vec<TopologyChange>> {
     let wanted = consumer_config(domain, route, ack_wait);
     let changes = match find_consumer(context, domain, route).await? {
-        None => Changes::of(what(&stream_name(domain), &route.durable)).missing(),
+        None => Changes::of(what(&stream_name(domain), &route.consumer())).missing(),
         Some(found) => compare(&stream_name(domain), wanted, &found.cached_info().config).0,
     };
     Ok(changes.list)
@@ -89,7 +119,7 @@ pub(super) async fn find_consumer(
     domain: &str,
     route: &Route,
 ) -> Result<Option<Consumer<pull::Config>>> {
-    let found = context.get_consumer_from_stream::<pull::Config, _, _>(&route.durable, stream_name(domain)).await;
+    let found = context.get_consumer_from_stream::<pull::Config, _, _>(&route.consumer(), stream_name(domain)).await;
     match found {
         Ok(consumer) => Ok(Some(consumer)),
         Err(error) => match error.kind() {
@@ -103,14 +133,14 @@ pub(super) async fn find_consumer(
             }
             ConsumerErrorKind::InvalidConsumerType => Err(Error::config(
                 "NATS_URL",
-                format!("{} exists on the server as one that pushes", what(&stream_name(domain), &route.durable)),
+                format!("{} exists on the server as one that pushes", what(&stream_name(domain), &route.consumer())),
                 format!(
                     "delete it (`nats consumer rm {} {}`), or give the subscription another `name`",
                     stream_name(domain),
-                    route.durable
+                    route.consumer()
                 ),
             )),
-            _ => Err(unavailable(format!("{} cannot be read", what(&stream_name(domain), &route.durable)))),
+            _ => Err(unavailable(format!("{} cannot be read", what(&stream_name(domain), &route.consumer())))),
         },
     }
 }
@@ -208,8 +238,14 @@ mod tests {
     }
 
     fn declared() -> pull::Config {
-        let route =
-            Route { durable: "one_keep".into(), pattern: "note.taken", domains: vec!["note".into()], capacity: 64 };
+        let route = Route {
+            durable: "one_keep".into(),
+            pattern: "note.taken",
+            domains: vec!["note".into()],
+            capacity: 64,
+            ordered: true,
+            part: None,
+        };
         consumer_config("note", &route, Duration::from_secs(10))
     }
 
@@ -233,6 +269,21 @@ mod tests {
         assert_eq!(settings, ["max_deliver", "headers_only", "inactive_threshold"]);
         assert_eq!((merged.max_deliver, merged.headers_only, merged.inactive_threshold), (-1, false, Duration::ZERO));
         assert!(compare("NOTE", declared(), &server(|_| {})).0.is_empty());
+    }
+
+    #[test]
+    fn parts_are_told_from_other_subscriptions() {
+        for (consumer, expected) in [
+            ("clinic_remind", true),
+            ("clinic_remind-0of4", true),
+            ("clinic_remind-11of16", true),
+            ("clinic_remind-v2", false),
+            ("clinic_remind-of4", false),
+            ("clinic_reminder", false),
+            ("clinic", false),
+        ] {
+            assert_eq!(is_part(consumer, "clinic_remind"), expected, "{consumer}");
+        }
     }
 
     #[test]

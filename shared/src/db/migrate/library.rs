@@ -204,6 +204,19 @@ CREATE TABLE shared_inbox_totals (
 ALTER TABLE shared_dead_letters ADD COLUMN inbox_id TEXT;
 ",
     },
+    // on SQLite the operating system's locks say who does what
+    Sql {
+        postgres: "
+CREATE TABLE shared_claims (
+    name text CONSTRAINT shared_claims_pkey PRIMARY KEY,
+    holder uuid,
+    backend integer,
+    fence bigint NOT NULL,
+    beat bigint NOT NULL
+);
+",
+        sqlite: "SELECT 1;",
+    },
 ];
 
 /// The version of the library's own tables that this program works with.
