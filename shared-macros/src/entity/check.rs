@@ -44,6 +44,8 @@ pub(crate) struct Column {
     /// The column's name in the table.
     pub(crate) name: String,
     pub(crate) role: Role,
+    /// Whether it is marked as several things, which was reported.
+    pub(crate) is_disputed: bool,
     /// The field of the struct and the field in that, if the column is a part of a value.
     pub(crate) part: Option<(Ident, Ident)>,
     pub(crate) reference: Option<Reference>,
@@ -263,6 +265,9 @@ fn column(field: &Field, mut options: FieldOptions, rules: ValidatedField, error
     {
         errors.report(path, format!("a field cannot be both `{}` and a reference; remove one of the two", mark.name));
     }
+    if let (Some(rename), true) = (&options.rename, marks.iter().any(|mark| mark.name == "skip")) {
+        errors.report_at(rename.key(), "a field that is not stored has no column to rename; remove one of the two");
+    }
     let renamed = options.rename.and_then(|value| value.take(errors)).map(|Name(name)| name);
     let role = marks.first().map_or(Some(Role::Plain), |mark| mark.role);
     if let Some(mark) = marks.first()
@@ -311,8 +316,8 @@ fn column(field: &Field, mut options: FieldOptions, rules: ValidatedField, error
     };
     let docs = field.attrs.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned().collect();
     let (vis, ty) = (field.vis.clone(), field.ty.clone());
-    let part = None;
-    Some(Column { ident, vis, ty, docs, field: field_name, name, role, part, reference, rules })
+    let (part, is_disputed) = (None, marks.len() > 1);
+    Some(Column { ident, vis, ty, docs, field: field_name, name, role, is_disputed, part, reference, rules })
 }
 
 fn reference(Target { entity, on_delete }: Target, errors: &mut Errors) -> Reference {
@@ -367,7 +372,7 @@ fn one_each(ident: &Ident, columns: &[Column], errors: &mut Errors) {
         (Role::UpdatedBy, "updated_by"),
         (Role::DeletedAt, "deleted_at"),
     ] {
-        let mut with = columns.iter().filter(|column| column.role == role);
+        let mut with = columns.iter().filter(|column| column.role == role && !column.is_disputed);
         if let (Some(first), Some(second)) = (with.next(), with.next()) {
             let (first, other) = (&first.field, &second.field);
             errors.report(
@@ -384,15 +389,30 @@ fn distinct(columns: &[Column], errors: &mut Errors) {
         if let Some(first) = columns[..i].iter().find(|first| first.name.eq_ignore_ascii_case(&column.name)) {
             errors.report(
                 &column.ident,
-                format!("the fields `{}` and `{}` have the same column, `{}`", first.field, column.field, column.name),
+                format!("the fields {} and {} have the same column, `{}`", said(first), said(column), column.name),
             );
         }
     }
 }
 
+fn said(column: &Column) -> String {
+    match &column.part {
+        Some((owner, part)) => format!("`{}.{}`", plain_name(owner), plain_name(part)),
+        None => format!("`{}`", column.field),
+    }
+}
+
+/// The type itself, if a macro has passed it on.
+fn unwrapped(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => unwrapped(&group.elem),
+        ty => ty,
+    }
+}
+
 /// What is in an `Option` or a `Phi`, and whether it is an `Option`.
 fn inside(ty: &Type) -> Option<(&Type, bool)> {
-    let Type::Path(path) = ty else { return None };
+    let Type::Path(path) = unwrapped(ty) else { return None };
     let last = path.path.segments.last().filter(|last| last.ident == "Option" || last.ident == "Phi")?;
     let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
     match arguments.args.first()? {
@@ -406,11 +426,11 @@ fn options_around(ty: &Type) -> usize {
 }
 
 /// A number that no column holds, perhaps inside `Option` or `Phi`, and what to use instead.
-fn unsupported_number(ty: &Type) -> Option<(String, &'static str)> {
+pub(super) fn unsupported_number(ty: &Type) -> Option<(String, &'static str)> {
     if let Some((inner, _)) = inside(ty) {
         return unsupported_number(inner);
     }
-    let Type::Path(path) = ty else { return None };
+    let Type::Path(path) = unwrapped(ty) else { return None };
     let instead = match path.path.get_ident()?.to_string().as_str() {
         "u64" | "usize" | "isize" | "u32" => "i64",
         "u128" | "i128" => "i64` or `String",

@@ -4,7 +4,7 @@
 use proc_macro2::TokenStream;
 use syn::Path;
 
-use super::check::Model;
+use super::check::{Model, unsupported_number};
 use super::surface::{impls, new_ident, patch_ident, types};
 use crate::spans::{generated, in_block};
 
@@ -12,6 +12,8 @@ pub(crate) fn fallback(krate: &Path, model: &Model) -> TokenStream {
     let (types, impls) = (types(krate, model), impls(model));
     let (ident, new, patch) = (&model.ident, new_ident(model), patch_ident(model));
     let id = match model.id() {
+        // reported, and no type of a column
+        Some(column) if unsupported_number(&column.ty).is_some() => generated!(::core::primitive::i64),
         Some(column) => {
             let ty = &column.ty;
             generated!(#ty)

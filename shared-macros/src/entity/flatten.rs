@@ -59,6 +59,7 @@ pub(super) fn read(
             field: field_name,
             name,
             role: Role::Part,
+            is_disputed: false,
             part: Some((ident.clone(), part.clone())),
             reference: None,
             rules: no_rules,

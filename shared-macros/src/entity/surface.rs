@@ -9,7 +9,7 @@ use super::check::{Column, Model, Reference, Role, place};
 use super::flatten::Flattened;
 use super::key;
 use crate::attribute::plain_name;
-use crate::spans::generated;
+use crate::spans::{at, generated, respanned};
 use crate::validate::{ValidatedField, field_orders, field_rules, table};
 
 /// The types themselves; their impls are for a block.
@@ -196,13 +196,13 @@ fn constant(column: &Column) -> Ident {
 }
 
 /// The key as a value, for `upsert`.
-fn unique(model: &Model, name: &str, fields: &[&str], filter: &TokenStream) -> TokenStream {
+fn unique(model: &Model, fields: &[&str], key: &TokenStream) -> TokenStream {
     let (vis, entity) = (&model.vis, &model.ident);
     let constant = format_ident!("UNIQUE_{}", fields.join("_and_").to_uppercase(), span = entity.span());
     let doc = format!("The key `{}`.", fields.join("`, `"));
     generated! {
         #[doc = #doc]
-        #vis const #constant: __shared::UniqueKey<Self> = __shared::UniqueKey::new(#name, |__row: &Self| #filter);
+        #vis const #constant: __shared::UniqueKey<Self> = __shared::UniqueKey::#key;
     }
 }
 
@@ -227,22 +227,25 @@ fn columns(model: &Model) -> TokenStream {
         let doc = format!("The row with this `{}`, of which there is at most one.", fields.join("` and `"));
         let vis = &model.vis;
         let (idents, types): (Vec<_>, Vec<_>) = columns.iter().map(|column| (&column.ident, &column.ty)).unzip();
-        let constants = columns.iter().map(|column| constant(column));
+        // what cannot be compared is reported where its type is
+        let equals = columns.iter().zip(&idents).map(|(column, ident)| {
+            let constant = constant(column);
+            let column = respanned(generated!(Self::#constant), at(place(column)));
+            generated!(#column.eq(#ident))
+        });
         let rows = columns.iter().map(|column| column.of(&generated!(__row)));
         let only = key::filters(model, key, constant);
-        let unique = unique(model, &key::name(model, key, "key"), &fields, &generated!(Self::#by(#(&#rows),*)));
+        let name = key::name(model, key, "key");
+        let unique = unique(model, &fields, &generated!(new(#name, |__row: &Self| Self::#by(#(&#rows),*))));
         generated! {
             #[doc = #doc]
             #vis fn #by(#(#idents: impl __IntoValue<#types>),*) -> __shared::Filter<Self> {
-                #(Self::#constants.eq(#idents))&* #only
+                #(#equals)&* #only
             }
             #unique
         }
     });
     // an id that the caller gives may be there already
-    let by_id = model.with(Role::GivenId).map(|column| {
-        let (id, ident, field) = (constant(column), &column.ident, column.field.as_str());
-        unique(model, "", &[field], &generated!(Self::#id.eq(&__row.#ident)))
-    });
+    let by_id = model.with(Role::GivenId).map(|column| unique(model, &[column.field.as_str()], &generated!(of_id())));
     generated!(impl #entity { #(#constants)* #(#finders)* #by_id })
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use super::Entity;
 use super::def::KeyDef;
 use super::filter::{Filter, Node};
+use super::repo::id_is;
 
 /// Columns of an entity that together are unique. The derive makes a constant of each key:
 /// `Appointment::UNIQUE_DOCTOR_ID_AND_STARTS_AT`.
@@ -37,6 +38,13 @@ impl<E> UniqueKey<E> {
 }
 
 impl<E: Entity> UniqueKey<E> {
+    /// For generated code: that of the id.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn of_id() -> Self {
+        Self { name: "", of_row: |row| Filter::new(id_is::<E>(row.id().clone())) }
+    }
+
     /// The declared key; that of the id is declared by being the id.
     pub(super) fn def(&self) -> Option<&'static KeyDef> {
         E::DEF.uniques.iter().find(|key| key.name == self.name)
