@@ -486,7 +486,8 @@ pub fn subscribe(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// # Events: `emits(..)`
 ///
 /// What happens to a row is published in the transaction that does it: both are there, or neither. `create` on a `Db`
-/// has a transaction of its own; `create_many`, `update_where` and `delete_where` publish an event for each row.
+/// has a transaction of its own; `create_many`, `update_where` and `delete_where` publish an event for each row, and
+/// hold all of the rows and events in memory until then: change very many in parts.
 ///
 /// ```
 /// # use shared::prelude::*;

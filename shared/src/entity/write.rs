@@ -139,7 +139,8 @@ impl<E: Entity> Repo<E> {
 
     /// Sets the columns of the patch in every row that the filter finds; returns how many. Versions are counted up,
     /// not checked. The rules of the set values are checked, those of the entity itself are not: the rows are not read.
-    /// What the entity emits is published for each of the rows.
+    /// What the entity emits is published for each of the rows. For that it holds all of them, and their events, in
+    /// memory until the commit: change very many in parts, as [`delete_where`](Self::delete_where) shows.
     ///
     /// # Errors
     /// As [`update`](Self::update), without [`Error::Stale`] and [`Error::NotFound`].
@@ -259,7 +260,29 @@ impl<E: Entity> Repo<E> {
     }
 
     /// Deletes every row that the filter finds, or marks them as deleted; returns how many. What the entity emits is
-    /// published for each of the rows.
+    /// published for each of the rows. For that it holds all of them, and their events, in memory until the commit. Of an
+    /// entity that emits, delete very many rows in parts, each in a transaction of its own:
+    ///
+    /// ```
+    /// # use shared::prelude::*;
+    /// # #[derive(Debug, Clone, Entity)]
+    /// # #[entity(table = "visits", emits(deleted = VisitForgotten))]
+    /// # struct Visit { #[entity(id)] id: Uuid, ended_at: DateTime<Utc> }
+    /// # #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+    /// # #[event(subject = "visit.forgotten")]
+    /// # struct VisitForgotten { visit_id: Uuid }
+    /// # impl From<&Visit> for VisitForgotten { fn from(visit: &Visit) -> Self { Self { visit_id: visit.id } } }
+    /// async fn forget(db: &Db, before: DateTime<Utc>) -> Result<()> {
+    ///     let visits = db.repo::<Visit>();
+    ///     let old = visits.query().filter(Visit::ENDED_AT.lt(before)).values(Visit::ID).limit(10_000);
+    ///     loop {
+    ///         let ids = old.clone().all().await?;
+    ///         if visits.delete_where(Visit::ID.in_(ids)).await? == 0 {
+    ///             return Ok(());
+    ///         }
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Errors
     /// [`Error::ForeignKey`] when others refer to one of them; those of the database.

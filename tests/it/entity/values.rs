@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use rust_decimal::Decimal;
 use shared::db::Engine;
 use shared::entity::Json;
 use shared::error::ErrorKind;
@@ -41,6 +42,7 @@ async fn every_type_comes_back_as_it_went_in(db: Db) {
         some_bigint: Some(0),
         some_boolean: Some(false),
         some_double: Some(0.0),
+        some_decimal: Some(Decimal::ZERO),
         some_text: Some(String::new()),
         some_bytes: Some(Vec::new()),
         some_json: Some(address()),
@@ -68,6 +70,7 @@ async fn every_type_comes_back_as_it_went_in(db: Db) {
         .some_bigint(some.some_bigint)
         .some_boolean(some.some_boolean)
         .some_double(some.some_double)
+        .some_decimal(some.some_decimal)
         .some_text(some.some_text.clone())
         .some_bytes(some.some_bytes.clone())
         .some_json(some.some_json.clone())
@@ -95,6 +98,7 @@ async fn extreme_values_come_back_as_they_went_in(db: Db) {
         bigint: i64::MIN,
         boolean: false,
         double: f64::NEG_INFINITY,
+        decimal: Decimal::MIN,
         text: String::new(),
         bytes: Vec::new(),
         ..everything(i64::MIN)
@@ -108,16 +112,23 @@ async fn extreme_values_come_back_as_they_went_in(db: Db) {
         from: i32::MAX,
         bigint: i64::MAX,
         double: f64::MAX,
+        decimal: Decimal::MAX,
         text: "\u{1}\u{7f}\u{80}\u{ffff}\u{10ffff}'\"\\%_".into(),
         bytes: (0..=255).collect(),
         ..everything(i64::MAX)
     };
-    let tiny = NewEverything { double: f64::from_bits(1), ..everything(0) };
+    let tiny =
+        NewEverything { double: f64::from_bits(1), decimal: Decimal::from_i128_with_scale(1, 28), ..everything(0) };
     let created = repo.create_many(vec![high.clone(), low.clone(), tiny.clone()]).await.unwrap();
     assert_eq!(repo.get_many(&[i64::MAX, i64::MIN, 0]).await.unwrap(), created);
     assert_eq!(as_new(&created[0]).text, high.text);
-    for column in [Everything::WHERE.asc(), Everything::DATE.asc(), Everything::BIGINT.asc(), Everything::DOUBLE.asc()]
-    {
+    for column in [
+        Everything::WHERE.asc(),
+        Everything::DATE.asc(),
+        Everything::BIGINT.asc(),
+        Everything::DOUBLE.asc(),
+        Everything::DECIMAL.asc(),
+    ] {
         let rows = repo.query().filter(Everything::ID.ne(0)).order_by(column).all().await.unwrap();
         let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
         assert_eq!(ids, [i64::MIN, i64::MAX], "{column:?}");
@@ -199,6 +210,7 @@ fn as_new(row: &Everything) -> NewEverything {
         bigint: row.bigint,
         boolean: row.boolean,
         double: row.double,
+        decimal: row.decimal,
         text: row.text,
         bytes: row.bytes,
         json: row.json,
@@ -215,6 +227,7 @@ fn as_new(row: &Everything) -> NewEverything {
         some_bigint: row.some_bigint,
         some_boolean: row.some_boolean,
         some_double: row.some_double,
+        some_decimal: row.some_decimal,
         some_text: row.some_text,
         some_bytes: row.some_bytes,
         some_json: row.some_json,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use shared::entity::Json;
 use shared::event::subject::Token;
@@ -78,6 +79,7 @@ pub struct Everything {
     pub bigint: i64,
     pub boolean: bool,
     pub double: f64,
+    pub decimal: Decimal,
     pub text: String,
     pub bytes: Vec<u8>,
     pub json: Json<Address>,
@@ -94,6 +96,7 @@ pub struct Everything {
     pub some_bigint: Option<i64>,
     pub some_boolean: Option<bool>,
     pub some_double: Option<f64>,
+    pub some_decimal: Option<Decimal>,
     pub some_text: Option<String>,
     pub some_bytes: Option<Vec<u8>>,
     pub some_json: Option<Json<Address>>,
@@ -175,6 +178,7 @@ pub fn everything(id: i64) -> NewEverything {
         bigint: 7_000_000_000,
         boolean: true,
         double: 0.1,
+        decimal: Decimal::new(-12_345, 3),
         text: "Grüße, 🩺\n".into(),
         bytes: vec![0, 255, 10],
         json: address(),
@@ -191,6 +195,7 @@ pub fn everything(id: i64) -> NewEverything {
         some_bigint: None,
         some_boolean: None,
         some_double: None,
+        some_decimal: None,
         some_text: None,
         some_bytes: None,
         some_json: None,

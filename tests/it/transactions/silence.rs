@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use shared::db::{DbOptions, Health};
 use shared::prelude::*;
 use tests::{Postgres, Proxy, eventually};
@@ -68,6 +69,68 @@ async fn nobody_waits_for_ever_and_the_pool_recovers() {
         eventually(SOON, async || db.ping().await.map_err(|error| error.to_string())).await;
         clean(&db).await;
         assert_eq!(names(&db).await, ["before"]);
+    };
+    tokio::time::timeout(CASE, case).await.expect("it ends in time");
+}
+
+/// The server freezes while rows are read, by a cursor of its own and inside of a transaction: the reader is told so, and
+/// none of the connections is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_from_a_server_that_falls_silent_ends() {
+    const ROWS: usize = 2_000;
+    let server = Postgres::start().await;
+    let options = DbOptions::new(&server.database().await).max_connections(2).statement_timeout(SHORT);
+    let db = options.acquire_timeout(Duration::from_secs(3)).connect().await.expect("the database is there");
+    let case = async {
+        db.create_tables(&entities![Thing]).await.expect("tables are made");
+        let things = db.repo::<Thing>();
+        let new = (0..ROWS).map(|number| thing(&format!("{number:04}"))).collect();
+        things.create_many(new).await.expect("they are written");
+        let answers_again = async || {
+            server.cont();
+            eventually(SOON, async || things.count().await.map(|_| ()).map_err(|error| error.to_string())).await;
+            // all connections of the pool, at once and not one after the other
+            let both = db.transaction(async |one| {
+                db.transaction(async |other| {
+                    Ok((one.repo::<Thing>().count().await?, other.repo::<Thing>().count().await?))
+                })
+                .await
+            });
+            assert_eq!(both.await.expect("they can be read"), (ROWS as u64, ROWS as u64));
+            clean(&db).await;
+        };
+
+        let mut rows = things.query().order_by(Thing::NAME.asc()).stream();
+        assert!(rows.try_next().await.expect("there are rows").is_some());
+        server.stop();
+        let mut read = 1;
+        let told = loop {
+            match rows.try_next().await {
+                Ok(Some(_)) => read += 1,
+                Ok(None) => panic!("it ends after {read} rows as if these were all"),
+                error => break error,
+            }
+        };
+        is_timeout(told);
+        assert!(rows.try_next().await.expect("it has ended").is_none());
+        answers_again().await;
+
+        // one that is given up while nobody answers
+        let mut rows = things.query().stream();
+        assert!(rows.try_next().await.expect("there are rows").is_some());
+        server.stop();
+        drop(rows);
+        answers_again().await;
+
+        let in_transaction = db.transaction(async |tx| {
+            let mut rows = tx.repo::<Thing>().query().order_by(Thing::NAME.asc()).stream();
+            rows.try_next().await?;
+            server.stop();
+            while rows.try_next().await?.is_some() {}
+            Ok(())
+        });
+        is_timeout(in_transaction.await);
+        answers_again().await;
     };
     tokio::time::timeout(CASE, case).await.expect("it ends in time");
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use fastrand::Rng;
+use rust_decimal::Decimal;
 use shared::entity::{Column, Comparable, Filter, IntoValue, Order, Query};
 use shared::{Entity, EntityEnum, Phi, Repo};
 use uuid::Uuid;
@@ -28,6 +29,7 @@ pub struct Reading {
     pub text: String,
     pub some_text: Option<Phi<String>>,
     pub level: f64,
+    pub some_price: Option<Decimal>,
     pub urgent: bool,
     pub kind: Kind,
     pub taken_at: DateTime<Utc>,
@@ -56,6 +58,12 @@ fn text(rng: &mut Rng) -> String {
 
 fn level(rng: &mut Rng) -> f64 {
     LEVELS[rng.usize(..LEVELS.len())]
+}
+
+fn price(rng: &mut Rng) -> Decimal {
+    let mantissa = [-100, -10, -9, 0, 9, 10, 95, 100][rng.usize(..8)];
+    [Decimal::new(mantissa, 1), Decimal::new(mantissa, 28), Decimal::MAX, Decimal::MIN]
+        [[0, 0, 0, 1, 1, 2, 3][rng.usize(..7)]]
 }
 
 fn instant(rng: &mut Rng) -> DateTime<Utc> {
@@ -87,6 +95,7 @@ pub fn readings(rng: &mut Rng, rows: usize) -> Vec<NewReading> {
             text: text(rng),
             some_text: some(rng, text).map(Phi::new),
             level: level(rng),
+            some_price: some(rng, price),
             urgent: rng.bool(),
             kind: KINDS[rng.usize(..3)],
             taken_at: instant(rng),
@@ -191,7 +200,7 @@ fn condition(rng: &mut Rng, depth: u8) -> Condition {
 }
 
 fn leaf(rng: &mut Rng) -> Condition {
-    match rng.u8(..16) {
+    match rng.u8(..17) {
         0 => compared(rng, Reading::NUMBER, number, |row| Some(row.number)),
         1 => nullable(rng, Reading::SOME_NUMBER, big, |row| row.some_number),
         2 => compared(rng, Reading::TEXT, text, |row| Some(row.text.clone())),
@@ -209,6 +218,7 @@ fn leaf(rng: &mut Rng) -> Condition {
         }
         11..=12 => searched(rng, Reading::TEXT, |row| Some(&row.text)),
         13..=14 => searched(rng, Reading::SOME_TEXT, |row| row.some_text.as_ref().map(Phi::expose)),
+        15 => nullable(rng, Reading::SOME_PRICE, price, |row| row.some_price),
         _ => Condition::new(Filter::all_rows(), |_| true),
     }
 }
@@ -328,7 +338,7 @@ fn order(rng: &mut Rng) -> (Order<Reading>, Compare) {
             }
         };
     }
-    match rng.u8(..12) {
+    match rng.u8(..13) {
         0 => by!(ID, |row| Some(row.id)),
         1 => by!(NUMBER, |row| Some(row.number)),
         2 => by!(SOME_NUMBER, |row| row.some_number),
@@ -340,6 +350,7 @@ fn order(rng: &mut Rng) -> (Order<Reading>, Compare) {
         8 => by!(TAKEN_AT, |row| Some(row.taken_at)),
         9 => by!(SOME_DAY, |row| row.some_day),
         10 => by!(DEVICE, |row| Some(row.device)),
+        11 => by!(SOME_PRICE, |row| row.some_price),
         _ => by!(SIGNATURE, |row| row.signature.as_ref()),
     }
 }
