@@ -15,6 +15,7 @@ use crate::entity::EntityValue;
 use crate::error::Result;
 use crate::event::{Headers, Outgoing, Shape, key_hash};
 
+#[cfg(feature = "postgres")]
 const COLUMNS: &str = "event_id, subject, event_type, event_key, headers, payload, created_at";
 
 /// `$1…` of SQLite's multi-row insert stay below its limit of 32,766 parameters.

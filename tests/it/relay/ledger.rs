@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use tests::Scratch;
+use tests::{Scratch, equal, eventually};
 
-use crate::surroundings::{Surroundings, cases, commit, handled, settle};
+use crate::surroundings::{SOON, Surroundings, TOPICS, cases, commit, handled, settle};
 use crate::vocabulary::counting;
 
 cases! {
@@ -14,6 +14,7 @@ cases! {
     a_lost_tail_is_noticed,
     a_stream_that_was_deleted_is_filled_again,
     a_stream_that_was_deleted_while_nobody_ran_is_filled_again,
+    a_stream_in_the_place_of_another_is_noticed_by_its_positions,
     a_server_that_was_killed_has_lost_nothing,
 }
 
@@ -123,10 +124,7 @@ async fn a_stream_that_was_deleted_is_filled_again(place: Surroundings) {
     settle(&running).await;
     place.jetstream().await.delete_stream("TALLY").await.expect("it is deleted");
     commit(running.db(), 11..=15).await;
-    tests::eventually(crate::surroundings::SOON, async || {
-        tests::equal(running.db().outbox().pending().await.ok(), Some(0))
-    })
-    .await;
+    eventually(SOON, async || equal(running.db().outbox().pending().await.ok(), Some(0))).await;
     running.shutdown().await.expect("it ends in time");
     let running = place.start(counting()).await;
     settle(&running).await;
@@ -146,6 +144,34 @@ async fn a_stream_that_was_deleted_while_nobody_ran_is_filled_again(place: Surro
     settle(&running).await;
     assert_eq!(running.metrics().await.expect("they can be read").relay.replayed, 20);
     place.all_is_there(&running, 1..=15).await;
+    running.shutdown().await.expect("it ends in time");
+}
+
+async fn a_stream_in_the_place_of_another_is_noticed_by_its_positions(place: Surroundings) {
+    let running = place.start(counting()).await;
+    commit(running.db(), 1..=10).await;
+    settle(&running).await;
+    let jetstream = place.jetstream().await;
+    let config = jetstream.get_stream("TALLY").await.expect("it is there").cached_info().config.clone();
+    jetstream.delete_stream("TALLY").await.expect("it is deleted");
+    jetstream.create_stream(config).await.expect("it is made again");
+    // The connection has not changed and nothing fails.
+    commit(running.db(), 11..=15).await;
+    eventually(SOON, async || {
+        let metrics = running.metrics().await.map_err(|error| error.to_string())?;
+        equal((metrics.relay.replayed, metrics.outbox.waiting), (20, 0))
+    })
+    .await;
+    running.shutdown().await.expect("it ends in time");
+    let running = place.start(counting()).await;
+    settle(&running).await;
+    // What shows it is in the stream already, so it is the only event of its key that comes before those that were lost.
+    let stored = place.stored().await;
+    for topic in TOPICS {
+        let numbers = stored.iter().filter(|message| message.topic == topic).map(|message| message.number);
+        assert_eq!(numbers.collect::<Vec<_>>(), [11, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15]);
+        handled(running.db(), topic, 1..=15).await;
+    }
     running.shutdown().await.expect("it ends in time");
 }
 
