@@ -64,6 +64,16 @@ impl Ledger {
         row.as_ref().map(|row| entry(row, 0)).transpose()
     }
 
+    /// Whether two events are said to lie in the same place.
+    pub(crate) async fn has_doubles(&self, stream: &str) -> Result<bool> {
+        const DOUBLES: &str = "SELECT stream_seq FROM shared_outbox WHERE stream = $1 AND stream_seq > 0 \
+             GROUP BY stream_seq HAVING count(*) > 1 LIMIT 1";
+        let executor = self.db.executor();
+        let mut args = executor.args();
+        stream.to_owned().bind(&mut args);
+        Ok(executor.fetch_optional(Access::Read, DOUBLES, args, None).await?.is_some())
+    }
+
     /// The last comparison of a stream.
     pub(crate) async fn look(&self, stream: &str) -> Result<Option<Look>> {
         let executor = self.db.executor();
@@ -115,4 +125,64 @@ impl Ledger {
 
 fn entry(row: &Row, first: usize) -> Result<Entry> {
     Ok(Entry { event_id: EntityValue::read(row, first)?, sequence: row.required(first + 1)? })
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use super::*;
+
+    async fn ledger(places: &[(&str, i64)]) -> Ledger {
+        let db = Db::connect("sqlite::memory:").await.unwrap();
+        db.create_library_tables().await.unwrap();
+        for (number, (stream, sequence)) in (1u128..).zip(places) {
+            let executor = db.executor();
+            let mut args = executor.args();
+            Uuid::from_u128(number).bind(&mut args);
+            (*stream).to_owned().bind(&mut args);
+            sequence.bind(&mut args);
+            let sql = "INSERT INTO shared_outbox (event_id, subject, event_type, headers, payload, created_at, \
+                 published_at, stream, stream_seq) VALUES ($1, 's', 's', '{}', x'', '', '', $2, $3)";
+            executor.execute(sql, args, None).await.unwrap();
+        }
+        Ledger::new(db)
+    }
+
+    #[tokio::test]
+    async fn streams_and_places_are_found() {
+        let ledger = ledger(&[("B", 3), ("A", 1), ("local", 0), ("B", 7), ("A", 9), ("B", 7)]).await;
+        assert_eq!(ledger.streams().await.unwrap(), ["A", "B"]);
+        let last = ledger.last_between("A", 0, i64::MAX).await.unwrap();
+        assert_eq!(last, Some(Entry { event_id: Uuid::from_u128(5), sequence: 9 }));
+        let last = ledger.last_between("B", 0, 6).await.unwrap();
+        assert_eq!(last, Some(Entry { event_id: Uuid::from_u128(1), sequence: 3 }));
+        assert_eq!(ledger.last_between("B", 3, 6).await.unwrap(), None);
+        assert!(!ledger.has_doubles("A").await.unwrap());
+        assert!(ledger.has_doubles("B").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn the_lowest_become_unpublished_first() {
+        let ledger = ledger(&[("A", 4), ("A", 2), ("A", 3), ("A", 1), ("B", 5)]).await;
+        assert_eq!(ledger.unpublish_above("A", 1, 2).await.unwrap(), 2);
+        let last = async || ledger.last_between("A", 0, i64::MAX).await.unwrap().map(|entry| entry.sequence);
+        assert_eq!(last().await, Some(4), "it shows that something is missing");
+        assert_eq!(ledger.unpublish_above("A", 1, 2).await.unwrap(), 1);
+        assert_eq!(ledger.unpublish_above("A", 1, 2).await.unwrap(), 0);
+        assert_eq!(last().await, Some(1));
+        assert_eq!(ledger.streams().await.unwrap(), ["A", "B"]);
+    }
+
+    #[tokio::test]
+    async fn a_look_is_noted_once() {
+        let ledger = ledger(&[]).await;
+        assert_eq!(ledger.look("A").await.unwrap(), None);
+        for sequence in [3, 7] {
+            let entry = Entry { event_id: Uuid::from_u128(1), sequence };
+            let look = Look { created_ns: 1_700_000_000_000_000_000, entry };
+            ledger.note("A", &look).await.unwrap();
+            assert_eq!(ledger.look("A").await.unwrap(), Some(look));
+        }
+        ledger.forget("A").await.unwrap();
+        assert_eq!(ledger.look("A").await.unwrap(), None);
+    }
 }

@@ -84,6 +84,13 @@ pub(super) async fn audit(ledger: &Ledger, bus: &Bus, stream: &str) -> Result<Fo
         return Ok(Found::GoneBack { to: 0, why: Why::Replaced });
     }
     let (found, there) = compare(&sources, &state, look.map(|look| look.entry)).await?;
+    if let Found::GoneBack { why, .. } = found
+        && ledger.has_doubles(stream).await?
+    {
+        // It went back before and nobody noticed: which entries are older than that cannot be told any more. What is
+        // published twice is handled once.
+        return Ok(Found::GoneBack { to: 0, why });
+    }
     if let (Found::Same, Some(entry)) = (found, there) {
         let now = Look { created_ns: state.created_ns, entry };
         if look != Some(now) {

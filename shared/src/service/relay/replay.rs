@@ -79,6 +79,8 @@ impl Relay {
             Some((stream, highest)) if *stream == ack.stream => *highest = ack.sequence.max(*highest),
             _ if ack.sequence > 0 => {
                 self.floors.insert(domain.to_owned(), (ack.stream.clone(), ack.sequence));
+                // so that the stream is known again if another one takes its place
+                self.audit_at = Instant::now();
             }
             _ => {}
         }
