@@ -152,6 +152,7 @@ struct Relay {
     audited: Option<u64>,
     /// When to look again whether it has.
     audit_at: Instant,
+    failed_audits: u32,
     /// For each domain, the stream that takes it and the highest position that it has given.
     floors: HashMap<String, (String, u64)>,
 }
@@ -182,6 +183,7 @@ impl Relay {
             schedule: Schedule::new(clock),
             audited: None,
             audit_at: Instant::now(),
+            failed_audits: 0,
             floors: HashMap::new(),
         }
     }

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use tests::{Scratch, equal, eventually};
+use tests::{Nats, Scratch, equal, eventually};
 
-use crate::surroundings::{SOON, Surroundings, TOPICS, cases, commit, handled, settle};
+use crate::surroundings::{CASE, Database, SOON, Surroundings, TOPICS, cases, commit, handled, settle};
 use crate::vocabulary::counting;
 
 cases! {
@@ -190,4 +190,34 @@ async fn a_server_that_was_killed_has_lost_nothing(mut place: Surroundings) {
     assert_eq!(running.metrics().await.expect("they can be read").relay.replayed, 0, "the kernel has everything");
     place.all_is_there(&running, 1..=30).await;
     running.shutdown().await.expect("it ends in time");
+}
+
+/// Who may not read messages can still publish events.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_may_not_read_messages_can_publish() {
+    const USERS: &str = r#"
+        authorization {
+            users = [
+                { user: root, password: toor }
+                { user: me, password: s3cret, permissions: { publish: { deny: "$JS.API.STREAM.MSG.GET.>" } } }
+            ]
+        }
+    "#;
+    let case = async {
+        let database = if cfg!(feature = "postgres") { Database::Postgres } else { Database::File };
+        let mut place = Surroundings::with(database, Nats::start_with(USERS).await).await;
+        place.config.nats_url = Some(format!("nats://me:s3cret@{}", place.nats.address()));
+        for round in 0..2 {
+            let running = place.start(counting()).await;
+            commit(running.db(), round * 5 + 1..=round * 5 + 5).await;
+            handled(running.db(), "b", 1..=round * 5 + 5).await;
+            running.shutdown().await.expect("it ends in time");
+        }
+        let root = async_nats::ConnectOptions::with_user_and_password("root".to_owned(), "toor".to_owned());
+        let client = root.connect(place.nats.url()).await;
+        let jetstream = async_nats::jetstream::new(client.expect("the server lets us in"));
+        let stream = jetstream.get_stream("TALLY").await.expect("it is there");
+        assert_eq!(stream.cached_info().state.messages, 20);
+    };
+    tokio::time::timeout(CASE, case).await.expect("the case ends in time");
 }

@@ -57,6 +57,10 @@ pub(crate) struct Stored {
 
 impl Surroundings {
     pub(crate) async fn new(database: Database) -> Self {
+        Self::with(database, Nats::start().await).await
+    }
+
+    pub(crate) async fn with(database: Database, nats: Nats) -> Self {
         if std::env::var_os("RUST_LOG").is_some() {
             shared::log::init();
         }
@@ -65,7 +69,6 @@ impl Surroundings {
             Database::File => format!("sqlite://{}", files.join("relay.db").display()),
             Database::Postgres => Postgres::shared().await.database().await,
         };
-        let nats = Nats::start().await;
         let mut config =
             Config::embedded().with_database_url(url).with_nats_url(Some(nats.url())).with_service("relay");
         // what a dead process held comes again after that time

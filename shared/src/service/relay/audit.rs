@@ -55,12 +55,26 @@ trait Sources {
     async fn entry(&self, above: i64, most: i64) -> Result<Option<Entry>>;
     /// The event id of the message at a position.
     async fn stored_id(&self, sequence: i64) -> Result<Option<String>>;
+    /// Whether messages cannot be read at all.
+    fn gives_up(&self) -> bool {
+        false
+    }
 }
 
 struct Stream<'a> {
     ledger: &'a Ledger,
     bus: &'a Bus,
     name: &'a str,
+    unreadable: Unreadable,
+}
+
+/// What becomes of messages that cannot be read, of a stream that answers otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// The server may come to itself.
+    Fail,
+    /// It does not, perhaps because this user may not read them: they say nothing.
+    PassOver,
 }
 
 impl Sources for Stream<'_> {
@@ -69,13 +83,28 @@ impl Sources for Stream<'_> {
     }
 
     async fn stored_id(&self, sequence: i64) -> Result<Option<String>> {
-        self.bus.stored_id(self.name, sequence).await
+        match (self.bus.stored_id(self.name, sequence).await, self.unreadable) {
+            (Err(_), Unreadable::PassOver) => {
+                tracing::warn!(
+                    stream = self.name,
+                    "the messages of the stream cannot be read, so only its length shows whether the server has lost some; \
+                     help: allow this user to publish to `$JS.API.STREAM.MSG.GET.{}`",
+                    self.name
+                );
+                Ok(None)
+            }
+            (read, _) => read,
+        }
+    }
+
+    fn gives_up(&self) -> bool {
+        self.unreadable == Unreadable::PassOver
     }
 }
 
 /// Compares one stream with the ledger, and notes what was found to be there.
-pub(super) async fn audit(ledger: &Ledger, bus: &Bus, stream: &str) -> Result<Found> {
-    let sources = Stream { ledger, bus, name: stream };
+pub(super) async fn audit(ledger: &Ledger, bus: &Bus, stream: &str, unreadable: Unreadable) -> Result<Found> {
+    let sources = Stream { ledger, bus, name: stream, unreadable };
     let Some(state) = bus.stream_state(stream).await? else {
         return Ok(Found::GoneBack { to: 0, why: Why::Deleted });
     };
@@ -115,6 +144,7 @@ async fn compare(sources: &impl Sources, state: &StreamState, before: Option<Ent
         match place(sources, state, entry).await? {
             Place::Same => return Ok((Found::Same, Some(entry))),
             Place::Other => return Ok((lost(sources, state, entry.sequence).await?, None)),
+            Place::Deleted if sources.gives_up() => break,
             Place::Deleted => most = entry.sequence - 1,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::audit::{Found, Why, audit};
+use super::audit::{Found, Unreadable, Why, audit};
 use super::{POLL, RETRY, Relay};
 use crate::bus::Ack;
 use crate::db::ledger::Ledger;
@@ -15,6 +15,9 @@ use crate::event::subject;
 
 /// How often the broker is compared with the ledger while nothing suggests it.
 const AUDIT: Duration = Duration::from_secs(60);
+
+/// After how many failed comparisons nobody waits any longer for messages that cannot be read.
+const FAILED: u32 = 2;
 
 /// The most events that are made unpublished by one statement.
 const BATCH: i64 = 2_000;
@@ -41,6 +44,9 @@ impl Relay {
         match self.audit().await {
             Ok(()) => {
                 self.audited = link;
+                if self.failed_audits < FAILED {
+                    self.failed_audits = 0;
+                }
                 if !was_sure {
                     // nothing has failed for a reason that is still there
                     self.retry_at = now;
@@ -49,6 +55,7 @@ impl Relay {
                 true
             }
             Err(error) => {
+                self.failed_audits += 1;
                 tracing::warn!(
                     error = error.report(),
                     "whether the server has all events that it acknowledged cannot be found out; trying again"
@@ -94,8 +101,9 @@ impl Relay {
             return Err(Error::Unavailable { what: "published events cannot be marked".into(), source: None });
         }
         let ledger = Ledger::new(self.db.clone());
+        let unreadable = if self.failed_audits < FAILED { Unreadable::Fail } else { Unreadable::PassOver };
         for stream in ledger.streams().await? {
-            if let Found::GoneBack { to, why } = audit(&ledger, &self.bus, &stream).await? {
+            if let Found::GoneBack { to, why } = audit(&ledger, &self.bus, &stream, unreadable).await? {
                 self.replay(&ledger, &stream, to, why).await?;
             }
         }
