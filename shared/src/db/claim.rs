@@ -141,7 +141,7 @@ impl Claims {
 }
 
 async fn connect(db: &Db) -> sqlx::Result<PgConnection> {
-    let options = (*db.postgres_pool().connect_options()).clone();
+    let options = (*db.postgres_source().pool().connect_options()).clone();
     PgConnection::connect_with(&options).await
 }
 

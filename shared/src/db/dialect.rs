@@ -77,11 +77,6 @@ impl SqlText {
         Self(AssertSqlSafe(text.into()).into_sql_str())
     }
 
-    #[cfg(feature = "postgres")]
-    pub(super) fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-
     pub(crate) fn into_sql(self) -> SqlStr {
         self.0
     }

@@ -39,8 +39,9 @@ macro_rules! on_pool {
         match $args {
             #[cfg(feature = "postgres")]
             ArgsInner::Postgres($arguments) => {
-                let mut lease =
-                    Lease::acquire(db.postgres_pool()).await.map_err(|error| classify(error, engine, $names))?;
+                let mut lease = Lease::<sqlx::Postgres>::acquire(db.postgres_source())
+                    .await
+                    .map_err(|error| classify(error, engine, $names))?;
                 let watch = Watch::start(&$sql, $names, db.slow());
                 let $row = RowInner::Postgres;
                 let statement = lease.single(db.is_behind_pgbouncer(), async |$connection| $run);
@@ -67,7 +68,7 @@ macro_rules! on_pool {
 }
 
 /// What a statement gets to which the server has not answered.
-const SILENT: Error =
+pub(super) const SILENT: Error =
     Error::Timeout { what: "the statement (the database did not answer, so its connection was closed)" };
 
 /// Runs something on a transaction's connection.

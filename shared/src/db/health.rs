@@ -55,6 +55,13 @@ impl PoolUse {
         let (open, idle) = (pool.size(), u32::try_from(pool.num_idle()).unwrap_or(u32::MAX));
         Self { open, idle: idle.min(open), max: pool.options().get_max_connections() }
     }
+
+    #[cfg(feature = "postgres")]
+    fn of_source(source: &super::ready::Source) -> Self {
+        let PoolUse { open, idle, max } = Self::of(source.pool());
+        let ready = u32::try_from(source.ready()).unwrap_or(u32::MAX);
+        Self { open, idle: idle.saturating_add(ready).min(open), max }
+    }
 }
 
 impl Db {
@@ -75,7 +82,9 @@ impl Db {
     pub async fn health(&self) -> Health {
         let (pool, replica_pool) = match &self.inner.pool {
             #[cfg(feature = "postgres")]
-            Pool::Postgres { primary, replica } => (PoolUse::of(primary), replica.as_ref().map(PoolUse::of)),
+            Pool::Postgres { primary, replica } => {
+                (PoolUse::of_source(primary), replica.as_ref().map(PoolUse::of_source))
+            }
             #[cfg(feature = "sqlite")]
             Pool::Sqlite { reader, .. } => (PoolUse::of(reader), None),
         };

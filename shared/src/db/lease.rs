@@ -7,33 +7,60 @@ use sqlx::{Database, SqlSafeStr};
 use sqlx_core::transaction::TransactionManager;
 
 /// How long a connection may take to show that it is clean, when it comes back.
-#[cfg(feature = "postgres")]
-const RETURN: Duration = Duration::from_secs(5);
+pub(super) const RETURN: Duration = Duration::from_secs(5);
 
-/// What the engines do differently with a connection that comes back.
+/// What the engines do differently with connections.
 pub(super) trait Pooled: Database {
-    /// Gives the connection back; `query_only` if it refuses writes at the moment.
-    fn settle(connection: PoolConnection<Self>, query_only: bool);
+    /// Where connections come from.
+    type Source;
+    /// What they go back with.
+    type Home: Send;
+
+    /// Takes a connection.
+    fn take(source: &Self::Source) -> impl Future<Output = sqlx::Result<(PoolConnection<Self>, Self::Home)>> + Send;
+
+    /// Gives it back.
+    fn settle(connection: PoolConnection<Self>, home: Self::Home, state: Returned);
+}
+
+/// How a connection comes back.
+pub(super) struct Returned {
+    /// Whether what ran on it last has come to its end.
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code))] // SQLite's pool asks nobody
+    clean: bool,
+    /// How long it may take to come to its end.
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code))] // a statement of SQLite is stopped at once
+    patience: Duration,
+    /// Whether it refuses writes at the moment.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))] // Postgres' transactions do so by themselves
+    query_only: bool,
 }
 
 #[cfg(feature = "postgres")]
 impl Pooled for sqlx::Postgres {
-    fn settle(mut connection: PoolConnection<Self>, _query_only: bool) {
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        // The pool asks the server whether the connection is clean, and waits for the answer for ever: behind a dead
-        // link every connection would be lost to the pool.
-        // boxed: it is large, and would be copied from place to place until it runs
-        let returned = Box::pin(connection.return_to_pool());
-        runtime.spawn(async move {
-            let _closed_when_it_takes_longer = tokio::time::timeout(RETURN, returned).await;
-        });
+    type Source = super::ready::Source;
+    type Home = super::ready::Place;
+
+    async fn take(source: &Self::Source) -> sqlx::Result<(PoolConnection<Self>, Self::Home)> {
+        source.acquire().await
+    }
+
+    fn settle(connection: PoolConnection<Self>, home: Self::Home, state: Returned) {
+        home.take_back(connection, state.clean, state.patience);
     }
 }
 
 #[cfg(feature = "sqlite")]
 impl Pooled for sqlx::Sqlite {
-    fn settle(mut connection: PoolConnection<Self>, query_only: bool) {
-        if !query_only {
+    type Source = sqlx::SqlitePool;
+    type Home = ();
+
+    async fn take(source: &Self::Source) -> sqlx::Result<(PoolConnection<Self>, Self::Home)> {
+        source.acquire().await.map(|connection| (connection, ()))
+    }
+
+    fn settle(mut connection: PoolConnection<Self>, _home: Self::Home, state: Returned) {
+        if !state.query_only {
             return;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
@@ -47,20 +74,25 @@ impl Pooled for sqlx::Sqlite {
 
 /// See the module.
 pub(super) struct Lease<DB: Pooled> {
-    connection: Option<PoolConnection<DB>>,
+    /// Until it is dropped.
+    loan: Option<(PoolConnection<DB>, DB::Home)>,
     open: bool,
+    /// Whether a single statement has begun and not come to its end.
+    busy: bool,
+    patience: Duration,
     query_only: bool,
     dead: bool,
 }
 
 impl<DB: Pooled> Lease<DB> {
-    pub(super) async fn acquire(pool: &sqlx::Pool<DB>) -> sqlx::Result<Self> {
-        let connection = pool.acquire().await?;
-        Ok(Self { connection: Some(connection), open: false, query_only: false, dead: false })
+    pub(super) async fn acquire(source: &DB::Source) -> sqlx::Result<Self> {
+        let loan = DB::take(source).await?;
+        Ok(Self { loan: Some(loan), open: false, busy: false, patience: RETURN, query_only: false, dead: false })
     }
 
     pub(super) fn connection(&mut self) -> &mut DB::Connection {
-        self.connection.as_deref_mut().expect("it is taken only when the lease is dropped")
+        let (connection, _) = self.loan.as_mut().expect("it is taken only when the lease is dropped");
+        connection
     }
 
     /// Runs a single statement: in a transaction of its own if it must not be parted from its preparation.
@@ -71,7 +103,10 @@ impl<DB: Pooled> Lease<DB> {
         work: impl AsyncFnOnce(&mut DB::Connection) -> sqlx::Result<T>,
     ) -> sqlx::Result<T> {
         if !in_transaction {
-            return work(self.connection()).await;
+            self.busy = true;
+            let value = work(self.connection()).await?;
+            self.busy = false;
+            return Ok(value);
         }
         self.begin("BEGIN").await?;
         let value = work(self.connection()).await?;
@@ -98,6 +133,12 @@ impl<DB: Pooled> Lease<DB> {
         Ok(())
     }
 
+    /// When it is given back with a statement under way, the rest of the answer is waited for only that long.
+    #[cfg(feature = "postgres")]
+    pub(super) fn hurry(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
     /// The server does not answer: nobody shall get this connection any more.
     pub(super) fn kill(&mut self) {
         self.dead = true;
@@ -115,7 +156,7 @@ impl Lease<sqlx::Sqlite> {
 
 impl<DB: Pooled> Drop for Lease<DB> {
     fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
+        let Some((mut connection, home)) = self.loan.take() else { return };
         if self.dead {
             connection.close_on_drop();
             return;
@@ -123,7 +164,9 @@ impl<DB: Pooled> Drop for Lease<DB> {
         if self.open {
             DB::TransactionManager::start_rollback(&mut connection);
         }
-        DB::settle(connection, self.query_only);
+        let clean = !self.open && !self.busy;
+        let state = Returned { clean, patience: self.patience, query_only: self.query_only };
+        DB::settle(connection, home, state);
     }
 }
 

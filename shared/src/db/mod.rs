@@ -19,8 +19,9 @@ pub mod outbox;
 mod proof;
 pub(crate) mod raw;
 #[cfg(feature = "postgres")]
+mod ready;
+#[cfg(feature = "postgres")]
 pub(crate) mod relay_lease;
-#[cfg(feature = "sqlite")]
 mod rows;
 pub(crate) mod schedule;
 mod schema;
@@ -93,7 +94,7 @@ struct Inner {
 
 enum Pool {
     #[cfg(feature = "postgres")]
-    Postgres { primary: sqlx::PgPool, replica: Option<sqlx::PgPool> },
+    Postgres { primary: ready::Source, replica: Option<ready::Source> },
     #[cfg(feature = "sqlite")]
     Sqlite { writer: sqlx::SqlitePool, reader: sqlx::SqlitePool },
 }
@@ -395,11 +396,15 @@ impl Db {
     }
 
     /// sqlx's pool, if this is Postgres: the way out for what this library does not offer.
+    ///
+    /// Connections that this library has just used are usually kept for its next statement, which saves a round trip.
+    /// From the first call on they go back to the pool each time, so that nobody waits there for one; of a handle made
+    /// by another `connect` they do not.
     #[cfg(feature = "postgres")]
     #[must_use]
     pub fn postgres(&self) -> Option<&sqlx::PgPool> {
         match &self.inner.pool {
-            Pool::Postgres { .. } => Some(self.postgres_pool()),
+            Pool::Postgres { .. } => Some(self.postgres_source().bypass()),
             #[cfg(feature = "sqlite")]
             Pool::Sqlite { .. } => None,
         }
@@ -417,7 +422,16 @@ impl Db {
     }
 
     #[cfg(feature = "postgres")]
-    pub(super) fn postgres_pool(&self) -> &sqlx::PgPool {
+    pub(crate) fn postgres_options(&self) -> Option<sqlx::postgres::PgConnectOptions> {
+        match &self.inner.pool {
+            Pool::Postgres { .. } => Some((*self.postgres_source().pool().connect_options()).clone()),
+            #[cfg(feature = "sqlite")]
+            Pool::Sqlite { .. } => None,
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    fn postgres_source(&self) -> &ready::Source {
         match &self.inner.pool {
             Pool::Postgres { replica: Some(replica), .. } if self.read_only => replica,
             Pool::Postgres { primary, .. } => primary,

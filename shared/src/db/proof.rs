@@ -82,7 +82,7 @@ impl Place {
         }
         let server = Db::connect(url).await?;
         let name = format!("shared_schema_{}", crate::id::new().simple());
-        let pool = server.postgres_pool();
+        let pool = server.postgres_source().pool();
         let create = format!("CREATE DATABASE {name} TEMPLATE template0");
         sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(pool).await.map_err(crate::Error::from)?;
         let own = (*pool.connect_options()).clone().database(&name).to_url_lossy();
@@ -101,7 +101,7 @@ impl Place {
         if let Some((server, name)) = self.server {
             let drop = format!("DROP DATABASE {name}");
             sqlx::raw_sql(sqlx::AssertSqlSafe(drop))
-                .execute(server.postgres_pool())
+                .execute(server.postgres_source().pool())
                 .await
                 .map_err(crate::Error::from)?;
             server.close().await;

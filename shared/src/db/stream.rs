@@ -1,32 +1,30 @@
 //! Reading more rows than memory holds.
 
 #[cfg(feature = "postgres")]
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
 
-use futures_util::StreamExt as _;
 #[cfg(feature = "postgres")]
-use futures_util::TryStreamExt as _;
+use futures_util::FutureExt as _;
+use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 
 use super::Db;
-use super::dialect::{Args, ArgsInner, Row, SqlText};
+use super::dialect::{Args, ArgsInner, Engine, Row, RowInner, SqlText};
 #[cfg(feature = "sqlite")]
-use super::dialect::{Engine, RowInner};
 use super::executor::Access;
-use super::failure::Names;
-#[cfg(feature = "sqlite")]
-use super::failure::classify;
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "postgres")]
+use super::executor::SILENT;
+use super::failure::{Names, classify};
+#[cfg(feature = "postgres")]
+use super::lease::{Lease, limited};
 use super::rows;
 #[cfg(feature = "postgres")]
-use super::tx::Tx;
-#[cfg(feature = "postgres")]
-use super::tx_options::TxOptions;
+use super::rows::Sink;
 use crate::error::Result;
 
-/// How many rows are fetched at once.
+/// What is left of a stream that is given up is read for at most that long; if it is more, its connection is closed.
 #[cfg(feature = "postgres")]
-const ROWS: usize = 500;
+const REST: Duration = Duration::from_millis(50);
 
 impl Db {
     /// Rows as they were when the first one was asked for, as fast as they are taken.
@@ -42,7 +40,11 @@ impl Db {
         let (db, sql) = (self.clone(), sql.into());
         match args.inner {
             #[cfg(feature = "postgres")]
-            ArgsInner::Postgres(_) => by_cursor(db, sql, args, names),
+            ArgsInner::Postgres(arguments) => rows::stream(move |sink| async move {
+                if let Err(error) = read(&db, sql, arguments, names, &sink).await {
+                    sink.send(Err(error)).await;
+                }
+            }),
             #[cfg(feature = "sqlite")]
             ArgsInner::Sqlite(arguments) => rows::stream(move |sink| async move {
                 let mut rows = sqlx::query_with(sql.into_sql(), arguments).fetch(db.sqlite_pool(Access::Read));
@@ -55,66 +57,51 @@ impl Db {
     }
 }
 
-/// A cursor of the server's. Without one, a statement whose rows are taken slowly runs into the statement timeout, and
-/// one that is given up half-way sends all of its rows nevertheless.
+/// One statement whose answer is read as it is wanted: the server sends no more than the connection holds.
+///
+/// In a transaction, for the time that its rows may take: the statement timeout would count the reader's time, too. The
+/// server's own time is limited here, for each row.
 #[cfg(feature = "postgres")]
-fn by_cursor(db: Db, sql: SqlText, args: Args, names: Option<&'static Names>) -> BoxStream<'static, Result<Row>> {
-    let declared = Declared::new(sql);
-    let chunks = stream::try_unfold(Cursor::Closed(Box::new(args)), move |cursor| {
-        cursor.next(db.clone(), declared.clone(), names)
-    });
-    chunks.map_ok(|rows| stream::iter(rows.into_iter().map(Ok))).try_flatten().boxed()
-}
-
-#[cfg(feature = "postgres")]
-enum Cursor {
-    Closed(Box<Args>),
-    Open(Tx),
-    AtTheEnd,
-}
-
-#[cfg(feature = "postgres")]
-impl Cursor {
-    /// The next rows, and what there is to read after them.
-    async fn next(self, db: Db, declared: Declared, names: Option<&'static Names>) -> Result<Option<(Vec<Row>, Self)>> {
-        let tx = match self {
-            Self::Closed(args) => {
-                let tx = Tx::begin_with(&db, TxOptions::new().read_only()).await?;
-                tx.executor().fetch_all(Access::Read, declared.open, *args, names).await?;
-                tx
-            }
-            Self::Open(tx) => tx,
-            Self::AtTheEnd => return Ok(None),
+async fn read(
+    db: &Db,
+    sql: SqlText,
+    arguments: sqlx::postgres::PgArguments,
+    names: Option<&'static Names>,
+    sink: &Sink,
+) -> Result<()> {
+    const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL statement_timeout = 0";
+    let translate = |error| classify(error, Engine::Postgres, names);
+    let mut lease = Lease::<sqlx::Postgres>::acquire(db.postgres_source()).await.map_err(translate)?;
+    lease.hurry(REST);
+    let Some(begun) = limited(db.limit(), lease.begin(BEGIN)).await else {
+        lease.kill();
+        return Err(SILENT);
+    };
+    begun.map_err(translate)?;
+    let mut rows =
+        sqlx::query_with(sql.into_sql(), arguments).persistent(!db.is_behind_pgbouncer()).fetch(lease.connection());
+    loop {
+        let next = match rows.next().now_or_never() {
+            Some(next) => Some(next),
+            None => limited(db.limit(), rows.next()).await,
         };
-        let executor = tx.executor();
-        let rows = executor.fetch_all(Access::Read, declared.fetch, executor.args(), names).await?;
-        if rows.len() == ROWS {
-            return Ok(Some((rows, Self::Open(tx))));
-        }
-        tx.commit().await?;
-        Ok(Some((rows, Self::AtTheEnd)))
-    }
-}
-
-/// The statements of a cursor.
-#[cfg(feature = "postgres")]
-#[derive(Clone)]
-struct Declared {
-    open: SqlText,
-    fetch: SqlText,
-}
-
-#[cfg(feature = "postgres")]
-impl Declared {
-    /// The cursor is named after its statement, so that the connection can keep both prepared: by its name a statement
-    /// that fetches always has the same columns.
-    fn new(sql: SqlText) -> Self {
-        let mut hash = DefaultHasher::new();
-        sql.as_str().hash(&mut hash);
-        let name = format!("shared_stream_{:016x}", hash.finish());
-        Self {
-            open: SqlText::built(format!("DECLARE {name} NO SCROLL CURSOR FOR {}", sql.as_str())),
-            fetch: SqlText::built(format!("FETCH FORWARD {ROWS} FROM {name}")),
+        match next {
+            Some(Some(found)) => {
+                let found = found.map_err(translate)?;
+                sink.send(Ok(Row(RowInner::Postgres(found)))).await;
+            }
+            Some(None) => break,
+            None => {
+                drop(rows);
+                lease.kill();
+                return Err(SILENT);
+            }
         }
     }
+    drop(rows);
+    let Some(ended) = limited(db.limit(), lease.commit()).await else {
+        lease.kill();
+        return Err(SILENT);
+    };
+    ended.map_err(translate)
 }

@@ -640,7 +640,7 @@ async fn connect(db: &Db, options: TxOptions, fence: Option<&Fence>) -> Result<C
     };
     let opened: sqlx::Result<Option<Connection>> = match engine {
         #[cfg(feature = "postgres")]
-        Engine::Postgres => match Lease::acquire(db.postgres_pool()).await {
+        Engine::Postgres => match Lease::<sqlx::Postgres>::acquire(db.postgres_source()).await {
             Ok(mut lease) => match limited(db.limit(), lease.begin(sql.into_sql())).await {
                 Some(Ok(())) => Ok(Some(Connection::Postgres(lease))),
                 Some(Err(error)) => {
@@ -671,7 +671,7 @@ async fn connect(db: &Db, options: TxOptions, fence: Option<&Fence>) -> Result<C
 #[cfg(feature = "sqlite")]
 async fn sqlite(db: &Db, options: TxOptions, begin: &'static str) -> sqlx::Result<Connection> {
     let access = if options.refuses_writes() { Access::Read } else { Access::Write };
-    let mut lease = Lease::acquire(db.sqlite_pool(access)).await?;
+    let mut lease = Lease::<sqlx::Sqlite>::acquire(db.sqlite_pool(access)).await?;
     if options.refuses_writes() {
         lease.refuse_writes().await?;
     }

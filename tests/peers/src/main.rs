@@ -67,7 +67,9 @@ fn on_engine(runtime: &Rc<Runtime>, url: &str, chosen: &[String]) {
     // everybody has one connection: another one that is opened now and then would be most of what is counted
     let db = runtime.block_on(DbOptions::new(url).max_connections(1).connect()).expect("the database is there");
     let engine = db.engine();
-    if let Some(pool) = db.postgres() {
+    // a pool of its own with the same settings: of one that others use as well, `shared` keeps no connections ready
+    let others = runtime.block_on(DbOptions::new(url).max_connections(1).connect()).expect("the database is there");
+    if let Some(pool) = others.postgres() {
         let peers = (
             by_hand::OnPostgres::new(pool.clone()),
             sea_orm::SeaOrm::on_postgres(pool.clone()),

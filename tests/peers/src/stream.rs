@@ -29,5 +29,5 @@ pub async fn memory(db: &Db) {
 /// Bytes that are allocated now.
 fn held() -> isize {
     let stats = ALLOCATOR.stats();
-    stats.bytes_allocated as isize + stats.bytes_reallocated - stats.bytes_deallocated as isize
+    stats.bytes_allocated as isize - stats.bytes_deallocated as isize
 }

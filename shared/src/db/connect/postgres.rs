@@ -7,17 +7,12 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::{DbOptions, GRACE, Url};
 use crate::config::{KNOWN_PASSWORDS, Profile};
+use crate::db::ready::{ALIVE, FRESH, Source};
 use crate::db::{Db, Location, Pool};
 use crate::error::{Error, Result};
 
 /// The longest wait for a first answer.
 const FIRST: Duration = Duration::from_secs(10);
-
-/// A connection that was in use a moment ago is not asked whether it is alive.
-const FRESH: Duration = Duration::from_millis(500);
-
-/// How long a connection has to show that it is alive.
-const ALIVE: Duration = Duration::from_secs(3);
 
 /// Statements that each connection keeps prepared.
 const STATEMENTS: usize = 256;
@@ -43,11 +38,11 @@ impl DbOptions {
             }
         }
         let replica = match &self.replica {
-            Some(url) => Some(self.pool_of_replica(url).await?),
+            Some(url) => Some(Source::new(self.pool_of_replica(url).await?)),
             None => None,
         };
         let limit = (!self.statement_timeout.is_zero()).then(|| self.statement_timeout + GRACE);
-        Ok(self.db(Pool::Postgres { primary, replica }, location, limit))
+        Ok(self.db(Pool::Postgres { primary: Source::new(primary), replica }, location, limit))
     }
 
     /// A replica that is away for the moment does not keep a service from starting; a wrong URL does.

@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 /// Between two tries to open a file that is busy.
 const AGAIN: Duration = Duration::from_millis(20);
 
+/// Rows that SQLite's thread reads ahead: each time it waits for the reader costs a switch of threads.
+const ROWS: usize = 256;
+
 impl DbOptions {
     pub(super) async fn connect_sqlite(self) -> Result<Db> {
         #[cfg(feature = "postgres")]
@@ -31,6 +34,7 @@ impl DbOptions {
             .create_if_missing(true)
             .foreign_keys(true)
             .busy_timeout(self.acquire_timeout)
+            .row_buffer_size(ROWS)
             .disable_statement_logging();
         let location = if memory { Location::Memory } else { Location::File(options.get_filename().to_owned()) };
         // FULL: a commit survives a power cut, as it does on Postgres

@@ -168,7 +168,7 @@ async fn limited<T>(work: impl Future<Output = crate::error::Result<T>>) -> Opti
 async fn session(db: &Db) -> Option<Lock> {
     use sqlx::ConnectOptions as _;
     // a connection of its own: a pool would close it when idle, and with it the lock
-    let options = (*db.postgres()?.connect_options()).clone();
+    let options = db.postgres_options()?;
     let mut connection = options.connect().await.ok()?;
     let sql = if db.is_behind_pgbouncer() {
         // Between two statements of a READ COMMITTED transaction that writes nothing, no snapshot is held: it keeps

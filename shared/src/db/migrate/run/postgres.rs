@@ -79,7 +79,7 @@ pub(in super::super) async fn note(executor: &Executor, owner: &str, migration: 
 
 /// On a connection of its own, while the transaction holds the lock.
 async fn outside(db: &Db, migration: &Migration) -> Result<()> {
-    let options = (*db.postgres_pool().connect_options()).clone();
+    let options = (*db.postgres_source().pool().connect_options()).clone();
     let connected = options.connect().await;
     let mut connection = connected.map_err(Error::from)?;
     let settings = sqlx::raw_sql("SET statement_timeout = 0").execute(&mut connection).await;

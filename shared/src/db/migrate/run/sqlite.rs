@@ -15,7 +15,7 @@ pub(super) async fn next(db: &Db, owner: &str, all: &[Migration]) -> Result<Opti
     let (db, owner, all) = (db.clone(), owner.to_owned(), all.to_vec());
     // in a task of its own, so that a caller who goes away leaves no connection without foreign keys
     let task = tokio::spawn(async move {
-        let mut lease = Lease::acquire(db.sqlite_pool(Access::Write)).await.map_err(translate)?;
+        let mut lease = Lease::<sqlx::Sqlite>::acquire(db.sqlite_pool(Access::Write)).await.map_err(translate)?;
         run(lease.connection(), "PRAGMA foreign_keys = OFF").await?;
         let result = apply(&mut lease, &owner, &all).await;
         if result.is_err() {
