@@ -81,13 +81,23 @@ pub(super) struct Lease<DB: Pooled> {
     busy: bool,
     patience: Duration,
     query_only: bool,
+    /// Whether a transaction may be open that nobody knows of.
+    unsure: bool,
     dead: bool,
 }
 
 impl<DB: Pooled> Lease<DB> {
     pub(super) async fn acquire(source: &DB::Source) -> sqlx::Result<Self> {
         let loan = DB::take(source).await?;
-        Ok(Self { loan: Some(loan), open: false, busy: false, patience: RETURN, query_only: false, dead: false })
+        Ok(Self {
+            loan: Some(loan),
+            open: false,
+            busy: false,
+            patience: RETURN,
+            query_only: false,
+            unsure: false,
+            dead: false,
+        })
     }
 
     pub(super) fn connection(&mut self) -> &mut DB::Connection {
@@ -116,9 +126,12 @@ impl<DB: Pooled> Lease<DB> {
 
     /// Opens a transaction, by a statement of the engine's.
     pub(super) async fn begin(&mut self, sql: impl SqlSafeStr) -> sqlx::Result<()> {
-        // also when this fails or does not come to its end: then it may be open or not
+        // When this does not come to its end, sqlx does not know that there may be a transaction to roll back.
+        self.unsure = true;
         self.open = true;
-        DB::TransactionManager::begin(self.connection(), Some(sql.into_sql_str())).await
+        let begun = DB::TransactionManager::begin(self.connection(), Some(sql.into_sql_str())).await;
+        self.unsure = false;
+        begun
     }
 
     pub(super) async fn commit(&mut self) -> sqlx::Result<()> {
@@ -157,7 +170,7 @@ impl Lease<sqlx::Sqlite> {
 impl<DB: Pooled> Drop for Lease<DB> {
     fn drop(&mut self) {
         let Some((mut connection, home)) = self.loan.take() else { return };
-        if self.dead {
+        if self.dead || self.unsure {
             connection.close_on_drop();
             return;
         }

@@ -7,7 +7,7 @@ use crate::error::Result;
 
 /// Rows of one statement. More of them gain nothing, and hold all of their encoded form in memory at once.
 const POSTGRES_ROWS: usize = 10_000;
-const SQLITE_ROWS: usize = 100;
+const SQLITE_ROWS: usize = 1_000;
 
 pub(super) fn rows_per_statement(def: &EntityDef, engine: Engine) -> usize {
     match engine {

@@ -19,6 +19,8 @@ mod options;
 #[cfg(feature = "postgres")]
 mod pgbouncer;
 #[cfg(feature = "postgres")]
+mod ready;
+#[cfg(feature = "postgres")]
 mod silence;
 mod spawned;
 mod statements;

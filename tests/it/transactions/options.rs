@@ -127,8 +127,10 @@ async fn two_that_exclude_each_other_are_run_again_until_both_are_right(place: S
     let left = names(&db).await;
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(events(&db).await, left);
-    let expected = if db.engine() == Engine::Postgres { 3 } else { 2 };
-    assert_eq!(runs.load(Ordering::Relaxed), expected, "the one that lost ran twice");
+    let runs = runs.load(Ordering::Relaxed);
+    // Postgres may also give up one that would have been right: https://www.postgresql.org/docs/current/transaction-iso.html
+    let is_expected = if db.engine() == Engine::Postgres { runs >= 3 } else { runs == 2 };
+    assert!(is_expected, "the one that lost ran again, and there were {runs} runs");
 }
 
 // on SQLite nothing is lost against another one of the same process

@@ -45,6 +45,8 @@ async fn nobody_waits_for_ever_and_the_pool_recovers() {
     let (_place, proxy, db) = behind_a_proxy().await;
     let case = async {
         db.repo::<Thing>().create(thing("before")).await.expect("it is written");
+        // both connections are open
+        db.transaction(async |_tx| db.ping().await).await.expect("the server answers");
         // a dropped statement and transaction, whose connections come back to the pool behind a dead link
         proxy.half_open();
         let things = db.repo::<Thing>();
