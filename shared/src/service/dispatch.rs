@@ -104,9 +104,10 @@ impl Dispatcher {
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let subscription = Arc::clone(&self.subscription);
         let mut breaker = subscription.breaker.watch();
-        source.pause(subscription.breaker.outage().is_some());
         let why = loop {
             self.start_ready();
+            // with nothing in hand there would never be another try
+            source.pause(subscription.breaker.outage().is_some() && !self.lanes.is_empty());
             tokio::select! {
                 biased;
                 () = stopping.stop.cancelled() => break None,
@@ -114,7 +115,7 @@ impl Dispatcher {
                 Some(joined) = self.running.join_next_with_id() => self.finished(joined).await,
                 Some(due) = self.retries.next() => self.ready.push_back(due.into_inner()),
                 _ = heartbeat.tick() => self.keep_alive().await,
-                () = breaker.changed() => source.pause(subscription.breaker.outage().is_some()),
+                () = breaker.changed() => {}
                 delivery = source.next() => match delivery {
                     Some(delivery) => self.arrived(delivery).await,
                     None => break None,

@@ -1,5 +1,7 @@
 //! The network is cut without a reset: nothing arrives any more, and nobody is told.
 
+use std::time::Duration;
+
 use tests::{Nats, Postgres, Proxy, Signal, eventually};
 
 use crate::child::Child;
@@ -36,6 +38,23 @@ async fn a_dead_connection_is_noticed_and_replaced() {
     to_postgres.blackhole();
     child.says("health: database false, bus false").await;
     to_nats.heal();
+    to_postgres.heal();
+    place.handled(30).await;
+    writers.stop().await;
+    place.holds_and_ends([child]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_loses_its_turn_with_its_database_goes_on_when_both_are_back() {
+    let (postgres, nats) = (Postgres::shared().await, Nats::start().await);
+    let place = Place::on(postgres, &nats).await;
+    let (child, _to_nats, to_postgres) = behind_links(&place, postgres, &nats).await;
+    let writers = place.writers(4);
+    place.handled(30).await;
+    to_postgres.cut();
+    child.says("paused: what the subscription needs is away").await;
+    // the fault itself: longer than a turn lasts without a connection
+    tokio::time::sleep(Duration::from_secs(3)).await;
     to_postgres.heal();
     place.handled(30).await;
     writers.stop().await;

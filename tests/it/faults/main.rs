@@ -7,9 +7,11 @@ mod ledger;
 mod place;
 mod writers;
 
+mod asked_to_end;
 mod broker_disk_full;
 mod broker_killed;
 mod broker_stopped;
+mod clock_jumped;
 mod database_disk_full;
 mod database_killed;
 mod database_stopped;
@@ -19,6 +21,7 @@ mod link_cut;
 mod pool_of_one;
 mod process_killed;
 mod reader_slow;
+mod topology_deleted;
 mod versions_mixed;
 
 use std::env;

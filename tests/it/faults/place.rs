@@ -80,7 +80,12 @@ impl Place {
 
     /// Writers in this process.
     pub(crate) fn writers(&self, writers: usize) -> Writers {
-        Writers::start(&self.db, &self.record, &name(), writers, Duration::from_millis(20))
+        self.writers_at(writers, Duration::from_millis(20))
+    }
+
+    /// Writers in this process, each of which rests that long after a transaction.
+    pub(crate) fn writers_at(&self, writers: usize, pause: Duration) -> Writers {
+        Writers::start(&self.db, &self.record, &name(), writers, pause)
     }
 
     /// Makes so many entries, one after another, and returns their names.
@@ -205,7 +210,7 @@ fn listed(found: &[history::Violation]) -> String {
     text
 }
 
-fn at_least<T: PartialOrd + std::fmt::Debug>(is: T, wanted: T) -> Result<(), String> {
+pub(crate) fn at_least<T: PartialOrd + std::fmt::Debug>(is: T, wanted: T) -> Result<(), String> {
     if is >= wanted { Ok(()) } else { Err(format!("{is:?} of {wanted:?}")) }
 }
 
