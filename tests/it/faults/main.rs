@@ -1,6 +1,6 @@
 //! Faults: servers and processes that die, freeze or fill up, links that break, clocks that jump.
 //!
-//! Each file is a fault, or some of a kind.
+//! Each file is a fault, or some of a kind. `FAULTS.md` says what must hold, and which test proves it.
 
 mod child;
 mod ledger;
@@ -21,6 +21,7 @@ mod link_cut;
 mod pool_of_one;
 mod process_killed;
 mod reader_slow;
+mod table;
 mod topology_deleted;
 mod versions_mixed;
 
