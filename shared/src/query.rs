@@ -77,8 +77,11 @@ pub const PREFIX: &str = "rpc";
 #[derive(Debug)]
 pub struct Carrier<T> {
     encode: fn(&T) -> serde_json::Result<Vec<u8>>,
-    decode: fn(&'static str, &'static [&'static str], &[u8]) -> Result<T, DecodeError>,
+    decode: Decode<T>,
 }
+
+/// Decodes a payload; the subject and the names of fields are for its error.
+type Decode<T> = fn(&'static str, &'static [&'static str], &[u8]) -> Result<T, DecodeError>;
 
 impl<T: Serialize + DeserializeOwned> Carrier<T> {
     /// JSON, by serde. A key that is there twice in one object is refused.
