@@ -11,7 +11,6 @@ mod input;
 
 use proc_macro2::TokenStream;
 
-pub(crate) use self::duration::millis;
 use crate::diagnostics::Errors;
 use crate::spans::generated;
 

@@ -200,9 +200,6 @@ pub(crate) struct Delivery {
 #[cfg_attr(feature = "nats", allow(clippy::large_enum_variant))]
 pub(crate) enum Acker {
     Local(Option<tokio::sync::oneshot::Sender<()>>),
-    /// The server does not ask for this message any more.
-    #[cfg(feature = "nats")]
-    Spent,
     #[cfg(feature = "nats")]
     Nats {
         acker: async_nats::jetstream::message::Acker,
@@ -227,8 +224,6 @@ impl Acker {
                 true
             }
             #[cfg(feature = "nats")]
-            Self::Spent => true,
-            #[cfg(feature = "nats")]
             Self::Nats { acker, .. } => say(acker, async_nats::jetstream::AckKind::Ack).await,
         }
     }
@@ -241,8 +236,6 @@ impl Acker {
                 true
             }
             #[cfg(feature = "nats")]
-            Self::Spent => true,
-            #[cfg(feature = "nats")]
             Self::Nats { acker, .. } => say(acker, async_nats::jetstream::AckKind::Nak(None)).await,
         }
     }
@@ -252,8 +245,6 @@ impl Acker {
     pub(crate) async fn in_progress(&self) -> bool {
         match self {
             Self::Local(_) => true,
-            #[cfg(feature = "nats")]
-            Self::Spent => true,
             #[cfg(feature = "nats")]
             Self::Nats { acker, .. } => say(acker, async_nats::jetstream::AckKind::Progress).await,
         }

@@ -19,6 +19,7 @@ impl Fence {
     ///
     /// The lock shows the successor which transactions to wait for or to end. The number is read after it: each
     /// statement has a snapshot of its own. When there is no such number, the division fails, and the transaction with it.
+    #[cfg(feature = "postgres")]
     pub(super) fn begin(&self, begin: &str) -> String {
         let (class, object) = lock_of(&self.claim);
         let Self { claim, number } = self;
@@ -43,6 +44,7 @@ pub(crate) fn is_lost(error: &Error) -> bool {
 }
 
 /// The lock that transactions of a claim's holders share: of two numbers, which no other lock of this library has.
+#[cfg(feature = "postgres")]
 pub(super) fn lock_of(claim: &str) -> (i32, i32) {
     let hash = crate::event::key_hash(claim).cast_unsigned();
     let half = |bits: u64| u32::try_from(bits & 0xffff_ffff).unwrap_or_default().cast_signed();

@@ -1,17 +1,20 @@
 //! Transactions: rows and events together, or neither.
 
+mod checkout;
+mod connection;
+mod way_out;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
-use futures_util::TryStreamExt;
-use sqlx::SqlStr;
 
-use super::dialect::{ArgsInner, Engine, Row, RowInner};
+use self::checkout::Slot;
+use self::connection::connect;
 use super::executor::{Access, Executor};
 use super::failure::{READ_ONLY, classify};
 use super::fence::Fence;
-use super::lease::{Lease, limited};
+use super::lease::limited;
 use super::tx_options::TxOptions;
 use super::{Db, SqlText, outbox, schedule};
 use crate::context::Context;
@@ -50,52 +53,6 @@ pub struct TxInner {
 
 type Hook = Box<dyn FnOnce() + Send>;
 
-enum Slot {
-    Idle(Connection),
-    // Postgres ignores everything after a failed statement, even the COMMIT, which it answers with a silent
-    // rollback; SQLite goes on. Here both refuse, so that what works on one engine works on the other.
-    Failed(Connection),
-    Busy,
-    Broken,
-    Ended,
-}
-
-enum Connection {
-    #[cfg(feature = "postgres")]
-    Postgres(Lease<sqlx::Postgres>),
-    #[cfg(feature = "sqlite")]
-    Sqlite(Lease<sqlx::Sqlite>),
-}
-
-impl Connection {
-    async fn commit(&mut self) -> sqlx::Result<()> {
-        match self {
-            #[cfg(feature = "postgres")]
-            Self::Postgres(lease) => lease.commit().await,
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(lease) => lease.commit().await,
-        }
-    }
-
-    async fn rollback(&mut self) -> sqlx::Result<()> {
-        match self {
-            #[cfg(feature = "postgres")]
-            Self::Postgres(lease) => lease.rollback().await,
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(lease) => lease.rollback().await,
-        }
-    }
-
-    fn kill(&mut self) {
-        match self {
-            #[cfg(feature = "postgres")]
-            Self::Postgres(lease) => lease.kill(),
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(lease) => lease.kill(),
-        }
-    }
-}
-
 impl std::fmt::Debug for TxInner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tx").field("engine", &self.db.engine()).finish_non_exhaustive()
@@ -124,157 +81,6 @@ impl TxInner {
     pub(super) fn fail(&self) {
         if let Ok(checkout) = self.take(false) {
             checkout.give_back(false);
-        }
-    }
-
-    /// Takes the connection for one statement.
-    pub(super) fn checkout(&self, access: Access) -> Result<Checkout<'_>> {
-        if self.read_only && access == Access::Write {
-            return Err(Error::Usage(READ_ONLY.into()));
-        }
-        self.take(false)
-    }
-
-    fn take(&self, even_failed: bool) -> Result<Checkout<'_>> {
-        let mut slot = lock(&self.slot);
-        match std::mem::replace(&mut *slot, Slot::Busy) {
-            Slot::Idle(connection) => Ok(Checkout { tx: self, connection: Some(connection) }),
-            Slot::Failed(connection) if even_failed => Ok(Checkout { tx: self, connection: Some(connection) }),
-            Slot::Failed(connection) => {
-                *slot = Slot::Failed(connection);
-                Err(Error::Usage(
-                    "an earlier statement of this transaction failed, so it can only be rolled back; return the error, \
-                     or run what may fail inside `tx.transaction(..)`"
-                        .into(),
-                ))
-            }
-            Slot::Busy => Err(Error::Usage(
-                "two statements at once in one transaction; await the first before starting the second".into(),
-            )),
-            Slot::Broken => {
-                *slot = Slot::Broken;
-                Err(Error::Usage(
-                    "a statement of this transaction was cancelled half-way; the transaction is rolled back, run it again".into(),
-                ))
-            }
-            Slot::Ended => {
-                *slot = Slot::Ended;
-                Err(Error::Usage(
-                    "this transaction has ended; a repository made from it cannot be used any more".into(),
-                ))
-            }
-        }
-    }
-}
-
-/// The connection of a transaction while one statement runs. Dropped without [`give_back`](Self::give_back)
-/// (the statement's future was dropped), the transaction is broken.
-pub(super) struct Checkout<'t> {
-    tx: &'t TxInner,
-    connection: Option<Connection>,
-}
-
-macro_rules! on_connection {
-    ($checkout:expr, $arguments:expr, |$args:ident, $connection:ident, $row:ident| $run:expr) => {
-        match ($checkout.connection.as_mut(), $arguments) {
-            #[cfg(feature = "postgres")]
-            (Some(Connection::Postgres(lease)), ArgsInner::Postgres($args)) => {
-                let $connection = lease.connection();
-                let $row = RowInner::Postgres;
-                $run
-            }
-            #[cfg(feature = "sqlite")]
-            (Some(Connection::Sqlite(lease)), ArgsInner::Sqlite($args)) => {
-                let $connection = lease.connection();
-                let $row = RowInner::Sqlite;
-                $run
-            }
-            #[allow(unreachable_patterns)] // reachable when both engines are compiled in
-            _ => unreachable!("arguments are made for the engine of the transaction they are used in"),
-        }
-    };
-}
-
-impl Checkout<'_> {
-    pub(super) fn give_back(mut self, succeeded: bool) {
-        let mut slot = lock(&self.tx.slot);
-        // not when the transaction has ended or was broken while the statement ran
-        if let (Slot::Busy, Some(connection)) = (&*slot, self.connection.take()) {
-            *slot = if succeeded { Slot::Idle(connection) } else { Slot::Failed(connection) };
-        }
-    }
-
-    /// The server does not answer: the connection is closed, and the transaction broken.
-    pub(super) fn kill(mut self) {
-        if let Some(connection) = self.connection.as_mut() {
-            connection.kill();
-        }
-    }
-
-    fn end(mut self) -> Option<Connection> {
-        *lock(&self.tx.slot) = Slot::Ended;
-        self.connection.take()
-    }
-
-    pub(super) async fn fetch_optional(&mut self, sql: SqlStr, args: ArgsInner) -> sqlx::Result<Option<Row>> {
-        let persistent = !self.tx.db.is_behind_pgbouncer();
-        on_connection!(self, args, |args, connection, row| {
-            sqlx::query_with(sql, args)
-                .persistent(persistent)
-                .fetch_optional(connection)
-                .await
-                .map(|found| found.map(row).map(Row))
-        })
-    }
-
-    pub(super) async fn for_each(
-        &mut self,
-        sql: SqlStr,
-        args: ArgsInner,
-        with: &mut (dyn FnMut(Row) + Send),
-    ) -> sqlx::Result<()> {
-        let persistent = !self.tx.db.is_behind_pgbouncer();
-        on_connection!(self, args, |args, connection, row| {
-            let mut rows = sqlx::query_with(sql, args).persistent(persistent).fetch(connection);
-            while let Some(found) = rows.try_next().await? {
-                with(Row(row(found)));
-            }
-            Ok(())
-        })
-    }
-
-    pub(super) async fn execute(&mut self, sql: SqlStr, args: ArgsInner) -> sqlx::Result<u64> {
-        let persistent = !self.tx.db.is_behind_pgbouncer();
-        on_connection!(self, args, |args, connection, _row| {
-            sqlx::query_with(sql, args)
-                .persistent(persistent)
-                .execute(connection)
-                .await
-                .map(|done| done.rows_affected())
-        })
-    }
-
-    pub(super) async fn script(&mut self, sql: SqlStr) -> sqlx::Result<()> {
-        match self.connection.as_mut() {
-            #[cfg(feature = "postgres")]
-            Some(Connection::Postgres(lease)) => sqlx::raw_sql(sql).execute(lease.connection()).await.map(|_| ()),
-            #[cfg(feature = "sqlite")]
-            Some(Connection::Sqlite(lease)) => sqlx::raw_sql(sql).execute(lease.connection()).await.map(|_| ()),
-            None => unreachable!("a checkout holds its connection until it is given back or ended, which consume it"),
-        }
-    }
-}
-
-impl Drop for Checkout<'_> {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            let mut slot = lock(&self.tx.slot);
-            if matches!(*slot, Slot::Busy) {
-                *slot = Slot::Broken;
-            }
-            drop(slot);
-            // a lease queues a ROLLBACK when it is dropped
-            drop(connection);
         }
     }
 }
@@ -496,44 +302,6 @@ impl Tx {
         result
     }
 
-    /// Runs sqlx on this transaction's connection, if this is Postgres: the way out for what this library does not
-    /// offer. Do not begin or end transactions in it.
-    ///
-    /// # Errors
-    /// The closure's error, which fails the transaction; [`Error::Usage`] when this is not Postgres.
-    #[cfg(feature = "postgres")]
-    pub async fn postgres<T, F>(&self, work: F) -> Result<T>
-    where
-        F: AsyncFnOnce(&mut sqlx::PgConnection) -> Result<T>,
-    {
-        let mut checkout = self.inner.checkout(Access::Read)?;
-        let result = match checkout.connection.as_mut() {
-            Some(Connection::Postgres(lease)) => work(lease.connection()).await,
-            _ => Err(Error::Usage("this transaction is not on Postgres".into())),
-        };
-        checkout.give_back(result.is_ok());
-        result
-    }
-
-    /// Runs sqlx on this transaction's connection, if this is SQLite: the way out for what this library does not
-    /// offer. Do not begin or end transactions in it.
-    ///
-    /// # Errors
-    /// The closure's error, which fails the transaction; [`Error::Usage`] when this is not SQLite.
-    #[cfg(feature = "sqlite")]
-    pub async fn sqlite<T, F>(&self, work: F) -> Result<T>
-    where
-        F: AsyncFnOnce(&mut sqlx::SqliteConnection) -> Result<T>,
-    {
-        let mut checkout = self.inner.checkout(Access::Read)?;
-        let result = match checkout.connection.as_mut() {
-            Some(Connection::Sqlite(lease)) => work(lease.connection()).await,
-            _ => Err(Error::Usage("this transaction is not on SQLite".into())),
-        };
-        checkout.give_back(result.is_ok());
-        result
-    }
-
     /// Writes the events and commits.
     pub(crate) async fn commit(self) -> Result<()> {
         let events = std::mem::take(&mut *lock(&self.inner.events));
@@ -629,52 +397,4 @@ impl Drop for SavepointGuard<'_> {
             drop(broken);
         }
     }
-}
-
-async fn connect(db: &Db, options: TxOptions, fence: Option<&Fence>) -> Result<Connection> {
-    let engine = db.engine();
-    let begin = options.begin(engine);
-    let sql = match fence {
-        Some(fence) => SqlText::built(fence.begin(begin)),
-        None => begin.into(),
-    };
-    let opened: sqlx::Result<Option<Connection>> = match engine {
-        #[cfg(feature = "postgres")]
-        Engine::Postgres => match Lease::<sqlx::Postgres>::acquire(db.postgres_source()).await {
-            Ok(mut lease) => match limited(db.limit(), lease.begin(sql.into_sql())).await {
-                Some(Ok(())) => Ok(Some(Connection::Postgres(lease))),
-                Some(Err(error)) => {
-                    // a script that fails after its BEGIN leaves a transaction that sqlx knows nothing of
-                    lease.kill();
-                    Err(error)
-                }
-                None => {
-                    lease.kill();
-                    Ok(None)
-                }
-            },
-            Err(error) => Err(error),
-        },
-        #[cfg(feature = "sqlite")]
-        Engine::Sqlite => sqlite(db, options, begin).await.map(Some),
-        #[allow(unreachable_patterns)] // reachable when an engine is not compiled in
-        _ => unreachable!("a `Db` of an engine that is not compiled in cannot be made"),
-    };
-    match opened.map_err(|error| classify(error, engine, None)) {
-        Ok(Some(connection)) => Ok(connection),
-        Ok(None) => Err(Error::Timeout { what: "the database" }),
-        Err(error) if fence.is_some() => Err(Fence::refused(error)),
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(feature = "sqlite")]
-async fn sqlite(db: &Db, options: TxOptions, begin: &'static str) -> sqlx::Result<Connection> {
-    let access = if options.refuses_writes() { Access::Read } else { Access::Write };
-    let mut lease = Lease::<sqlx::Sqlite>::acquire(db.sqlite_pool(access)).await?;
-    if options.refuses_writes() {
-        lease.refuse_writes().await?;
-    }
-    lease.begin(begin).await?;
-    Ok(Connection::Sqlite(lease))
 }

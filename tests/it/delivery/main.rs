@@ -20,7 +20,6 @@ mod order;
 mod outages;
 mod publishing;
 mod raw;
-mod requests;
 mod restart;
 mod retention;
 mod retries;

@@ -7,4 +7,3 @@ mod http;
 mod input;
 mod leaks;
 mod processes;
-mod questions;
