@@ -33,6 +33,7 @@ impl<'a> Keys<'a> {
     fn example(&self) -> &'a str {
         match (self.of, self.noun) {
             ("event", _) => "subject = \"appointment.booked\"",
+            ("query", _) => "subject = \"appointment.get\", reply = Appointment",
             ("validate", "rule") => "range(min = 5, max = 480)",
             ("entity", _) if self.known.contains(&"table") => "table = \"appointments\"",
             _ => self.known.first().copied().unwrap_or_default(),

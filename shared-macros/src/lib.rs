@@ -11,6 +11,8 @@ mod json_schema;
 mod migrations;
 #[cfg(test)]
 mod pretty;
+mod query;
+mod respond;
 mod spans;
 mod subject;
 mod subscribe;
@@ -415,6 +417,93 @@ pub fn derive_json_schema(input: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn subscribe(attribute: TokenStream, item: TokenStream) -> TokenStream {
     subscribe::expand_subscribe(attribute.into(), item.into()).into()
+}
+
+/// Makes a query of a struct: a question to a service, which is answered with a value.
+///
+/// ```
+/// use shared::prelude::*;
+///
+/// /// Which slots of a doctor are free?
+/// #[derive(Debug, Serialize, Deserialize, Query)]
+/// #[query(subject = "schedule.slots", reply = Vec<DateTime<Utc>>)]
+/// pub struct FreeSlots {
+///     pub doctor_id: Uuid,
+///     #[validate(range(min = 1, max = 100))]
+///     pub limit: u32,
+/// }
+///
+/// async fn ask(bus: &Bus, doctor_id: Uuid) -> Result<Vec<DateTime<Utc>>> {
+///     bus.request(&FreeSlots { doctor_id, limit: 10 }).await
+/// }
+/// ```
+///
+/// | key | |
+/// |---|---|
+/// | `subject = "…"` | where it is asked: concrete, without slots and wildcards; on NATS below `rpc.` |
+/// | `reply = Type` | what it is answered with: a type with serde's traits |
+/// | `crate = path` | where the crate `shared` is, if it was renamed |
+///
+/// It implements `Query` and `Validate`, for `#[validate(..)]` on its fields: the rules run before a question is sent, and again
+/// before it is answered. The struct has named fields and no generics, and derives `Serialize` and `Deserialize`. Field names
+/// are serde's. What is added to it later needs `#[serde(default)]`, so that older askers are understood.
+#[proc_macro_derive(Query, attributes(query, validate))]
+pub fn derive_query(input: TokenStream) -> TokenStream {
+    query::expand_query(input.into()).into()
+}
+
+/// Makes a responder of an async function: it answers a query.
+///
+/// ```
+/// use shared::prelude::*;
+/// # #[derive(Debug, Serialize, Deserialize, Query)]
+/// # #[query(subject = "schedule.slots", reply = Vec<DateTime<Utc>>)]
+/// # pub struct FreeSlots { pub doctor_id: Uuid }
+/// # #[derive(Debug, Clone, PartialEq, Entity)]
+/// # #[entity(table = "slots")]
+/// # pub struct Slot { #[entity(id)] pub id: Uuid, pub doctor_id: Uuid, pub starts_at: DateTime<Utc> }
+///
+/// /// The free slots of a doctor.
+/// #[respond("schedule.slots", concurrency = 16, timeout = "2s")]
+/// async fn slots(query: FreeSlots, db: &Db) -> Result<Vec<DateTime<Utc>>> {
+///     db.repo::<Slot>().query().filter(Slot::DOCTOR_ID.eq(query.doctor_id)).values(Slot::STARTS_AT).all().await
+/// }
+///
+/// fn schedule() -> Service {
+///     Service::new("schedule").entities(entities![Slot]).respond(responders![slots])
+/// }
+/// ```
+///
+/// The subject is that of the query, which the compiler checks. The function stays what it is, and is registered by a type of
+/// the same name.
+///
+/// # Arguments
+///
+/// The query comes first; then, in any order, `&Db`, `&Bus`, `&Metadata` (whose `event_id` is the request's own), `State<T>`,
+/// whatever implements `FromDelivery`, and `&mut Tx`: the transaction commits before the answer goes out, and rolls back when
+/// there is an error. A request may be worked on although its asker has stopped waiting, and an asker may ask again: what changes
+/// something needs a key by which it is known again.
+///
+/// # Answers
+///
+/// It returns the query's `reply`, or a `Result` of it. The asker gets an error as `Error::Remote`, with its kind, its message
+/// (no error of this library has values in it) and the violations; errors of the service's own code (`Error::other`) and panics
+/// are answered as internal errors, and their texts stay in the log.
+///
+/// | option | default | |
+/// |---|---|---|
+/// | `concurrency = 16` | 32 | how many requests are answered at once; eight times as many wait, further ones are answered as busy |
+/// | `timeout = "2s"` | 10s | the longest time of one answer; an asker who waits less has it cancelled earlier |
+/// | `crate = path` | `::shared` | where the crate `shared` is, if it was renamed |
+///
+/// # On NATS
+///
+/// The service is one of the NATS service API: `nats service ls`, `info` and `stats` show it, and any client can ask
+/// (`nats request rpc.schedule.slots '{"doctor_id": "…"}'`). Several processes share the requests. At shutdown what has come is
+/// answered.
+#[proc_macro_attribute]
+pub fn respond(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    respond::expand_respond(attribute.into(), item.into()).into()
 }
 
 /// Makes an entity of a struct: a table, and what `Repo` needs to read and write it.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use crate::time::Clock;
 
 tokio::task_local! {
@@ -35,13 +37,22 @@ pub struct Context {
     tenant: Option<Id>,
     trace: Option<Trace>,
     clock: Option<Clock>,
+    deadline: Option<Instant>,
 }
 
 impl Context {
     /// A context with a correlation id of its own.
     #[must_use]
     pub fn new() -> Self {
-        Self { correlation_id: Id::mint(), causation_id: None, actor: None, tenant: None, trace: None, clock: None }
+        Self {
+            correlation_id: Id::mint(),
+            causation_id: None,
+            actor: None,
+            tenant: None,
+            trace: None,
+            clock: None,
+            deadline: None,
+        }
     }
 
     /// The context of the current task, or a new one when there is none.
@@ -132,6 +143,17 @@ impl Context {
     #[must_use]
     pub fn trace_parent(mut self, traceparent: &str, tracestate: Option<&str>) -> Self {
         self.trace = Trace::parse(traceparent, tracestate);
+        self
+    }
+
+    /// Until when whoever asked for this work waits for it.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Sets until when somebody waits for this work: what it asks of others has no more time.
+    pub(crate) fn until(mut self, deadline: Instant) -> Self {
+        self.deadline = Some(deadline);
         self
     }
 

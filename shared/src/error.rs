@@ -1,11 +1,13 @@
 //! The one error type: classified, naming types and fields, never carrying a value.
 
 mod detail;
+mod remote;
 
 use std::borrow::Cow;
 use std::fmt;
 
 pub use self::detail::{ConfigError, DatabaseError, DecodeCode, DecodeError};
+pub use self::remote::{RemoteError, RemoteViolation};
 use crate::validate::Violations;
 
 /// `std::result::Result` with [`Error`] as the default error.
@@ -101,6 +103,13 @@ pub enum Error {
         /// The cause.
         source: Option<BoxError>,
     },
+    /// Nobody answers this query.
+    NoResponders {
+        /// Its subject.
+        subject: &'static str,
+    },
+    /// What went wrong at the service that was asked. Its [`kind`](Error::kind) is that of the error there.
+    Remote(RemoteError),
     /// The library was asked for something that cannot be done this way.
     Usage(Cow<'static, str>),
     /// The configuration is missing, wrong or does not fit the servers it names.
@@ -134,6 +143,7 @@ pub enum ErrorKind {
     Unavailable,
     Database,
     Bus,
+    NoResponders,
     Usage,
     Config,
     Other,
@@ -141,6 +151,34 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    const ALL: [Self; 20] = [
+        Self::NotFound,
+        Self::Unique,
+        Self::ForeignKey,
+        Self::Check,
+        Self::Required,
+        Self::Stale,
+        Self::Invalid,
+        Self::Decode,
+        Self::IdReused,
+        Self::Cursor,
+        Self::Busy,
+        Self::Timeout,
+        Self::Unavailable,
+        Self::Database,
+        Self::Bus,
+        Self::NoResponders,
+        Self::Usage,
+        Self::Config,
+        Self::Other,
+        Self::Permanent,
+    ];
+
+    /// The kind of this word.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// The kind as a short stable word for logs, metrics and dead letters.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -160,6 +198,7 @@ impl ErrorKind {
             Self::Unavailable => "unavailable",
             Self::Database => "database",
             Self::Bus => "bus",
+            Self::NoResponders => "no_responders",
             Self::Usage => "usage",
             Self::Config => "config",
             Self::Other => "other",
@@ -217,6 +256,8 @@ impl Error {
             Self::Unavailable { .. } => ErrorKind::Unavailable,
             Self::Database(_) => ErrorKind::Database,
             Self::Bus { .. } => ErrorKind::Bus,
+            Self::NoResponders { .. } => ErrorKind::NoResponders,
+            Self::Remote(error) => error.kind,
             Self::Usage(_) => ErrorKind::Usage,
             Self::Config(_) => ErrorKind::Config,
             Self::Other { permanent: false, .. } => ErrorKind::Other,
@@ -228,7 +269,8 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Busy { .. } | Self::Timeout { .. } | Self::Unavailable { .. } => true,
+            Self::Busy { .. } | Self::Timeout { .. } | Self::Unavailable { .. } | Self::NoResponders { .. } => true,
+            Self::Remote(error) => error.is_retryable(),
             Self::Database(error) => error.is_serialization(),
             Self::Bus { .. } | Self::Stale { .. } => true,
             Self::Other { permanent, .. } => !permanent,
@@ -267,7 +309,8 @@ impl Error {
                 _ => 422,
             },
             Self::Cursor => 400,
-            Self::Busy { .. } | Self::Unavailable { .. } => 503,
+            Self::Busy { .. } | Self::Unavailable { .. } | Self::NoResponders { .. } => 503,
+            Self::Remote(error) => error.status,
             Self::Timeout { .. } => 504,
             _ => 500,
         }
@@ -322,6 +365,10 @@ impl fmt::Display for Error {
             Self::Unavailable { what, .. } => write!(f, "{what}"),
             Self::Database(error) => error.fmt(f),
             Self::Bus { what, .. } => write!(f, "{what}"),
+            Self::NoResponders { subject } => {
+                write!(f, "nobody answers `{subject}`; the service that does is not running, or not on this bus")
+            }
+            Self::Remote(error) => error.fmt(f),
             Self::Usage(what) => write!(f, "{what}"),
             Self::Config(error) => error.fmt(f),
             Self::Other { source, .. } => source.fmt(f),

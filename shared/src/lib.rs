@@ -33,6 +33,7 @@ pub mod id;
 pub mod log;
 pub mod phi;
 pub mod prelude;
+pub mod query;
 pub mod schema;
 pub mod service;
 #[cfg(feature = "sqlite")]
@@ -42,7 +43,9 @@ pub mod validate;
 
 /// The crate whose `JsonSchema` types in events implement, for impls by hand.
 pub use schemars;
-pub use shared_macros::{Entity, EntityEnum, EntityValue, Event, Projection, Validate, migrations, subscribe};
+pub use shared_macros::{
+    Entity, EntityEnum, EntityValue, Event, Projection, Query, Validate, migrations, respond, subscribe,
+};
 /// The `tracing` macros, so that a service needs no dependency of its own for them.
 pub use tracing;
 
@@ -55,6 +58,7 @@ pub use self::error::{Error, ErrorKind, Result};
 pub use self::event::Metadata;
 pub use self::json_schema::JsonSchema;
 pub use self::phi::Phi;
+pub use self::query::Query;
 pub use self::service::{Running, Service, State, run, start};
 
 /// The trait of `schemars`, and the derive of this crate.
@@ -119,6 +123,14 @@ macro_rules! assert_schema {
 macro_rules! events {
     ($($set:ty),* $(,)?) => {
         [$(<$set as $crate::event::EventSet>::EVENTS),*].concat()
+    };
+}
+
+/// The responders of a service: `responders![get, billing::price]`.
+#[macro_export]
+macro_rules! responders {
+    ($($responder:ty),* $(,)?) => {
+        [$($crate::service::Responder::of::<$responder>()),*]
     };
 }
 

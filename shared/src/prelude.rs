@@ -2,7 +2,7 @@
 
 pub use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 pub use serde::{Deserialize, Serialize};
-pub use shared_macros::{Entity, EntityEnum, EntityValue, Event, Projection, Validate, subscribe};
+pub use shared_macros::{Entity, EntityEnum, EntityValue, Event, Projection, Query, Validate, respond, subscribe};
 pub use uuid::Uuid;
 
 pub use crate::bus::{Bus, Receipt};
@@ -13,6 +13,7 @@ pub use crate::error::{Error, Result};
 pub use crate::event::subject::Token;
 pub use crate::event::{Event, EventSet, Metadata};
 pub use crate::phi::Phi;
+pub use crate::query::Query;
 pub use crate::service::{Captures, Service, State};
 pub use crate::validate::Validate;
-pub use crate::{JsonSchema, entities, events, id, subscribers, time};
+pub use crate::{JsonSchema, entities, events, id, responders, subscribers, time};

@@ -9,7 +9,7 @@ use shared::http::{CorrelationLayer, Handles, Problem, Valid};
 use shared::prelude::*;
 
 use crate::scheduling::{
-    self, Appointment, NewAppointment, NewPatient, NewPractitioner, Patient, Practitioner, Status,
+    self, Appointment, NewAppointment, NewPatient, NewPractitioner, Patient, Practitioner, Shown, Status,
 };
 
 /// The routes.
@@ -57,29 +57,6 @@ struct Booking {
 #[derive(Serialize)]
 struct Created {
     id: Uuid,
-}
-
-#[derive(Serialize)]
-struct Shown {
-    id: Uuid,
-    patient_id: Uuid,
-    practitioner_id: Uuid,
-    starts_at: DateTime<Utc>,
-    duration_minutes: i32,
-    status: Status,
-}
-
-impl From<Appointment> for Shown {
-    fn from(a: Appointment) -> Self {
-        Self {
-            id: a.id,
-            patient_id: a.patient_id,
-            practitioner_id: a.practitioner_id,
-            starts_at: a.starts_at,
-            duration_minutes: a.duration_minutes,
-            status: a.status,
-        }
-    }
 }
 
 async fn register(db: Db, Valid(body): Valid<Registration>) -> Result<(StatusCode, Json<Created>)> {

@@ -92,6 +92,43 @@ pub struct Appointment {
     pub updated_at: DateTime<Utc>,
 }
 
+/// An appointment as others see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shown {
+    pub id: Uuid,
+    pub patient_id: Uuid,
+    pub practitioner_id: Uuid,
+    pub starts_at: DateTime<Utc>,
+    pub duration_minutes: i32,
+    pub status: Status,
+}
+
+/// What is known of this appointment?
+#[derive(Debug, Clone, Serialize, Deserialize, Query)]
+#[query(subject = "appointment.get", reply = Shown)]
+pub struct GetAppointment {
+    pub appointment_id: Uuid,
+}
+
+/// Tells other services of an appointment.
+#[respond("appointment.get")]
+pub async fn get(query: GetAppointment, db: &Db) -> Result<Shown> {
+    Ok(db.repo::<Appointment>().get(query.appointment_id).await?.into())
+}
+
+impl From<Appointment> for Shown {
+    fn from(a: Appointment) -> Self {
+        Self {
+            id: a.id,
+            patient_id: a.patient_id,
+            practitioner_id: a.practitioner_id,
+            starts_at: a.starts_at,
+            duration_minutes: a.duration_minutes,
+            status: a.status,
+        }
+    }
+}
+
 impl From<&Patient> for PatientRegistered {
     fn from(patient: &Patient) -> Self {
         Self { patient_id: patient.id, name: patient.name.clone(), phone: patient.phone.clone() }
@@ -171,7 +208,7 @@ pub async fn cancel(db: &Db, appointment: &Appointment) -> Result<Appointment> {
     db.repo::<Appointment>().update(appointment, AppointmentPatch::new().status(Status::Cancelled)).await
 }
 
-/// The service. It has no subscribers: it is asked by HTTP and by the import.
+/// The service. It has no subscribers: it is asked by HTTP, by other services and by the import.
 #[must_use]
 pub fn service() -> Service {
     Service::new("scheduling")
@@ -179,4 +216,5 @@ pub fn service() -> Service {
         .docs("Patients, practitioners and appointments.")
         .entities(entities![Patient, Practitioner, PractitionerSource, Appointment])
         .entities(crate::import::entities())
+        .respond(responders![get])
 }

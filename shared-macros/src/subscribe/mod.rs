@@ -11,6 +11,7 @@ mod input;
 
 use proc_macro2::TokenStream;
 
+pub(crate) use self::duration::millis;
 use crate::diagnostics::Errors;
 use crate::spans::generated;
 

@@ -13,8 +13,7 @@ mod table;
 use proc_macro2::{Ident, TokenStream};
 use syn::{Data, DeriveInput, Fields, Type};
 
-use self::expand::implementation;
-pub(crate) use self::expand::{calls, field_orders, field_rules, impl_of, orders};
+pub(crate) use self::expand::{calls, field_orders, field_rules, impl_of, implementation, orders};
 pub(crate) use self::rule::{Rule, rules, rules_of_struct};
 pub(crate) use self::table::constant as table;
 use crate::attribute::crate_path;

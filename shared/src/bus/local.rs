@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::request::{Answer, Asking, Failure};
+use super::responding::{LocalRequests, Reply, Request, Requests, Served};
 use super::subscription::{Acker, Control, Delivery, Route, Subscription};
 use super::{Ack, Acked, unavailable};
 use crate::error::{Error, Result};
@@ -23,6 +25,8 @@ struct Routes {
     by_pattern: PatternMap<LocalRoute>,
     /// The pattern of each durable name.
     patterns: HashMap<String, &'static str>,
+    /// Who answers, by subject.
+    responders: HashMap<&'static str, LocalResponder>,
 }
 
 impl Routes {
@@ -41,6 +45,15 @@ impl Routes {
         Ok(())
     }
 }
+
+#[derive(Clone)]
+struct LocalResponder {
+    sender: mpsc::Sender<Request>,
+    stopped: CancellationToken,
+}
+
+/// The most requests that wait to be looked at by a responder.
+const REQUESTS: usize = 256;
 
 #[derive(Clone)]
 struct LocalRoute {
@@ -84,6 +97,48 @@ impl LocalBus {
         self.lock().replace(local, route.pattern)?;
         let registration = Registration { stopped };
         Ok(Subscription { receiver, control: Control::Local(registration) })
+    }
+
+    /// Opens the endpoints of a service. A subject has one responder.
+    pub(super) fn serve(&self, served: &Served<'_>) -> Result<Vec<Requests>> {
+        let mut routes = self.lock();
+        let open = |subject| routes.responders.get(subject).is_some_and(|other| !other.stopped.is_cancelled());
+        if let Some(endpoint) = served.endpoints.iter().find(|endpoint| open(endpoint.subject)) {
+            return Err(Error::Usage(
+                format!("`{}` is answered already by another service of this process", endpoint.subject).into(),
+            ));
+        }
+        let requests = served.endpoints.iter().map(|endpoint| {
+            let (sender, receiver) = mpsc::channel(REQUESTS);
+            let stopped = CancellationToken::new();
+            let responder = LocalResponder { sender, stopped: stopped.clone() };
+            routes.responders.insert(endpoint.subject, responder);
+            Requests::Local(LocalRequests { receiver, stopped })
+        });
+        Ok(requests.collect())
+    }
+
+    /// Asks, and waits for the answer; `None` when nobody answers this subject.
+    pub(super) async fn ask(&self, asking: Asking) -> Option<Result<Answer>> {
+        let responder = self.lock().responders.get(asking.subject).cloned()?;
+        if responder.stopped.is_cancelled() {
+            return None;
+        }
+        let (sender, answer) = oneshot::channel();
+        let message = Delivered {
+            subject: asking.subject.to_owned(),
+            headers: asking.headers,
+            payload: asking.payload,
+            origin: crate::id::new().to_string(),
+        };
+        match responder.sender.try_send(Request { message, reply: Reply::Local(sender) }) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                return Some(Ok(Err(Failure::of(&Error::Busy { what: "the responder" }))));
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => return None,
+        }
+        Some(answer.await.map_err(|_| unavailable("the responder ended before it answered")))
     }
 
     /// Hands the event to every matching subscription. The returned future is done when each of them has

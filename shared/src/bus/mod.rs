@@ -3,6 +3,8 @@
 mod local;
 #[cfg(feature = "nats")]
 mod nats;
+mod request;
+mod responding;
 pub(crate) mod subscription;
 pub(crate) mod topology;
 
@@ -14,6 +16,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use uuid::Uuid;
 
+pub(crate) use self::request::{Answer, Failure};
+pub(crate) use self::responding::{Endpoint, Request, Requests, Served};
 pub(crate) use self::subscription::{Delivery, Part, Route, Source, Subscription, give_back};
 pub use self::topology::{Refusal, TopologyChange};
 use crate::config::Config;
@@ -297,6 +301,15 @@ impl Bus {
         }
     }
 
+    /// Opens the endpoints of a service, in their order.
+    pub(crate) async fn serve(&self, served: &Served<'_>) -> Result<Vec<Requests>> {
+        match &self.transport {
+            Transport::Local(bus) => bus.serve(served),
+            #[cfg(feature = "nats")]
+            Transport::Nats(bus) => bus.serve(served).await,
+        }
+    }
+
     /// Finds or makes a durable subscription.
     pub(crate) async fn subscribe(&self, route: Route) -> Result<Source> {
         match &self.transport {
@@ -307,6 +320,8 @@ impl Bus {
     }
 
     /// How streams and consumers on the server differ from what is declared; the in-process bus has none.
+    #[cfg(feature = "cli")]
+    #[cfg_attr(not(feature = "nats"), allow(unused_variables, clippy::unused_async))] // only NATS has streams
     pub(crate) async fn plan(&self, domains: &[String], routes: &[Route]) -> Result<Vec<TopologyChange>> {
         match &self.transport {
             Transport::Local(_) => Ok(Vec::new()),
@@ -316,6 +331,8 @@ impl Bus {
     }
 
     /// Makes streams and consumers as they are declared, where that loses nothing.
+    #[cfg(feature = "cli")]
+    #[cfg_attr(not(feature = "nats"), allow(unused_variables, clippy::unused_async))] // only NATS has streams
     pub(crate) async fn apply(&self, domains: &[String], routes: &[Route]) -> Result<()> {
         match &self.transport {
             Transport::Local(_) => Ok(()),

@@ -1,9 +1,11 @@
 //! NATS JetStream: one stream per domain, one durable pull consumer per subscription and stream.
 
+mod advisories;
 mod connect;
 mod nudge;
 mod pull;
 mod repair;
+mod request;
 mod stored;
 mod topology;
 
@@ -16,8 +18,13 @@ use async_nats::jetstream::context::PublishErrorKind;
 
 pub(crate) use self::pull::{ConsumerProbe, Consumers, Held, Pullers};
 use self::repair::Origin;
+pub(crate) use self::request::{EndpointRequests, answer};
+#[cfg(feature = "cli")]
+use super::TopologyChange;
+use super::request::{Answer, Asking};
+use super::responding::{Requests, Served};
 use super::subscription::{Route, Source};
-use super::{Ack, Acked, Kept, TopologyChange, unavailable};
+use super::{Ack, Acked, Kept, unavailable};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::event::{Outgoing, subject};
@@ -117,6 +124,7 @@ impl NatsBus {
     }
 
     /// How streams and consumers differ from what is declared.
+    #[cfg(feature = "cli")]
     pub(super) async fn plan(&self, domains: &[String], routes: &[Route]) -> Result<Vec<TopologyChange>> {
         let Inner { context, limits, ack_wait, .. } = &*self.inner;
         let mut changes = Vec::new();
@@ -132,6 +140,7 @@ impl NatsBus {
     }
 
     /// Makes streams and consumers as they are declared.
+    #[cfg(feature = "cli")]
     pub(super) async fn apply(&self, domains: &[String], routes: &[Route]) -> Result<()> {
         let inner = &*self.inner;
         for domain in domains {
@@ -152,6 +161,7 @@ impl NatsBus {
             let Inner { context, ack_wait, limits, .. } = &*self.inner;
             let consumer = topology::ensure_consumer(context, domain, &route, *ack_wait).await?;
             let origin = Origin {
+                client: self.inner.client.clone(),
                 context: context.clone(),
                 domain: domain.clone(),
                 route: route.clone(),
@@ -162,6 +172,19 @@ impl NatsBus {
         }
         let context = self.inner.context.clone();
         Ok(Source::Nats(Box::new(Consumers::new(context, consumers, route, self.inner.ack_wait))))
+    }
+
+    /// Asks, and waits for the answer; `None` when nobody answers this subject.
+    pub(super) async fn ask(&self, asking: Asking) -> Option<Result<Answer>> {
+        request::ask(&self.inner.client, asking).await
+    }
+
+    /// Announces a service and opens its endpoints, in their order.
+    pub(super) async fn serve(&self, served: &Served<'_>) -> Result<Vec<Requests>> {
+        let requests = request::serve(&self.inner.client, served).await?;
+        // a request of another connection must not overtake the subscriptions
+        self.flush().await;
+        Ok(requests)
     }
 
     pub(super) async fn ping(&self) -> Result<()> {

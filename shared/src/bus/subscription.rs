@@ -200,6 +200,9 @@ pub(crate) struct Delivery {
 #[cfg_attr(feature = "nats", allow(clippy::large_enum_variant))]
 pub(crate) enum Acker {
     Local(Option<tokio::sync::oneshot::Sender<()>>),
+    /// The server does not ask for this message any more.
+    #[cfg(feature = "nats")]
+    Spent,
     #[cfg(feature = "nats")]
     Nats {
         acker: async_nats::jetstream::message::Acker,
@@ -224,6 +227,8 @@ impl Acker {
                 true
             }
             #[cfg(feature = "nats")]
+            Self::Spent => true,
+            #[cfg(feature = "nats")]
             Self::Nats { acker, .. } => say(acker, async_nats::jetstream::AckKind::Ack).await,
         }
     }
@@ -236,6 +241,8 @@ impl Acker {
                 true
             }
             #[cfg(feature = "nats")]
+            Self::Spent => true,
+            #[cfg(feature = "nats")]
             Self::Nats { acker, .. } => say(acker, async_nats::jetstream::AckKind::Nak(None)).await,
         }
     }
@@ -245,6 +252,8 @@ impl Acker {
     pub(crate) async fn in_progress(&self) -> bool {
         match self {
             Self::Local(_) => true,
+            #[cfg(feature = "nats")]
+            Self::Spent => true,
             #[cfg(feature = "nats")]
             Self::Nats { acker, .. } => say(acker, async_nats::jetstream::AckKind::Progress).await,
         }

@@ -120,10 +120,10 @@ use serde::de::DeserializeOwned;
 
 pub use self::decode::{MAX_DEPTH, decode_event, unknown_type};
 pub(crate) use self::decode::{decode_json, decode_older};
-pub(crate) use self::envelope::ordering_key;
 #[cfg(feature = "nats")]
 pub(crate) use self::envelope::percent_decode;
 pub use self::envelope::{Delivered, Incoming, MAX_HEADERS_BYTES, Outgoing, Shape, Shapes, parse};
+pub(crate) use self::envelope::{is_binary, ordering_key};
 pub(crate) use self::fingerprint::Fingerprint;
 pub use self::headers::Headers;
 pub use self::metadata::Metadata;

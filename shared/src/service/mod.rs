@@ -13,8 +13,10 @@ mod health;
 mod metrics;
 mod raw;
 mod relay;
+mod respond;
 mod retention;
 mod running;
+mod serve;
 mod shutdown;
 mod subscriber;
 mod tables;
@@ -23,6 +25,7 @@ pub use self::captures::{Captures, FromCaptures};
 pub use self::extract::{Call, FromDelivery, Parts, State, States, transaction};
 pub use self::health::{SubscriptionHealth, SubscriptionState};
 pub use self::metrics::{Metrics, OutboxMetrics, RelayMetrics};
+pub use self::respond::{IntoReply, Respond, Responder, ResponderSpec};
 #[cfg(feature = "nats")]
 pub(crate) use self::retention::span;
 #[cfg(feature = "sqlite")]
@@ -58,6 +61,7 @@ pub struct Service {
     entities: Vec<&'static EntityDef>,
     migrations: Option<Migrations>,
     subscribers: Vec<Subscriber>,
+    responders: Vec<Responder>,
     states: States,
     clock: Option<Clock>,
     shapes: Shapes,
@@ -77,6 +81,7 @@ impl Service {
             entities: Vec::new(),
             migrations: None,
             subscribers: Vec::new(),
+            responders: Vec::new(),
             states: States::default(),
             clock: None,
             shapes: Shapes::new(),
@@ -128,6 +133,13 @@ impl Service {
     #[must_use]
     pub fn subscribe(mut self, subscribers: impl IntoIterator<Item = Subscriber>) -> Self {
         self.subscribers.extend(subscribers);
+        self
+    }
+
+    /// Who answers: `responders![get, price]`. Of several processes of a service one gets each request.
+    #[must_use]
+    pub fn respond(mut self, responders: impl IntoIterator<Item = Responder>) -> Self {
+        self.responders.extend(responders);
         self
     }
 
@@ -215,6 +227,12 @@ impl Service {
     #[must_use]
     pub fn subscribers(&self) -> &[Subscriber] {
         &self.subscribers
+    }
+
+    /// Who answers.
+    #[must_use]
+    pub fn responders(&self) -> &[Responder] {
+        &self.responders
     }
 
     /// What it publishes and who in it takes what, for documents and for the lock of schemas.

@@ -18,9 +18,11 @@ use super::handle::{Subscription, Verdict};
 use super::health::Watched;
 use super::metrics::Metrics;
 use super::relay;
+use super::respond::Responder;
 use super::retention::Retention;
+use super::serve::{self, Endpoint};
 use super::subscriber::{Spread, Subscriber};
-use crate::bus::{Bus, Part, Position, Route, subscription::Probe};
+use crate::bus::{self, Bus, Part, Position, Requests, Route, Served, subscription::Probe};
 use crate::config::Config;
 use crate::db::{Db, DbOptions, DeadLetter, LetterFilter, schedule};
 use crate::error::{Error, Result};
@@ -99,6 +101,8 @@ pub(crate) async fn start_on(db: Db, bus: Bus, config: &Config, services: Vec<Se
     let mut posts = Vec::new();
     for service in services {
         let name = service.name.clone();
+        let endpoints = endpoints(&service, &db, &bus);
+        let requests = open(&service, &bus).await?;
         for subscription in subscriptions(service, &db, &bus) {
             for duty in duties(&subscription, &bus, config).await? {
                 running.probes.push((subscription.durable.clone(), duty.source.probe()));
@@ -108,6 +112,10 @@ pub(crate) async fn start_on(db: Db, bus: Bus, config: &Config, services: Vec<Se
                 running.dispatchers.spawn(duty.run(stopping));
             }
             running.subscriptions.push(subscription);
+        }
+        for (endpoint, requests) in endpoints.into_iter().zip(requests) {
+            let stopping = Stopping { stop: running.stop_dispatchers.clone(), grace: config.shutdown_timeout };
+            running.dispatchers.spawn(serve::run(Arc::new(endpoint), requests, stopping));
         }
         tracing::info!(service = %name, "started");
     }
@@ -177,6 +185,33 @@ fn shaped(db: Db, bus: Bus, config: &Config, services: &[Service]) -> (Db, Bus) 
     (db.with_shapes(shapes.clone()), bus.with_shapes(shapes))
 }
 
+/// What the responders of a service need to answer.
+fn endpoints(service: &Service, db: &Db, bus: &Bus) -> Vec<Endpoint> {
+    let (db, bus) = (db.with_source(&service.name), bus.with_source(&service.name));
+    let states = Arc::new(service.states.clone());
+    let endpoint = |responder: &Responder| Endpoint {
+        responder: responder.clone(),
+        db: db.clone(),
+        bus: bus.clone(),
+        states: Arc::clone(&states),
+        clock: service.clock.clone(),
+    };
+    service.responders.iter().map(endpoint).collect()
+}
+
+/// Opens the endpoints of a service; a service that answers nothing is not announced.
+async fn open(service: &Service, bus: &Bus) -> Result<Vec<Requests>> {
+    let endpoints: Vec<bus::Endpoint> = service
+        .responders
+        .iter()
+        .map(|Responder { spec, .. }| bus::Endpoint { name: spec.name, subject: spec.subject, docs: spec.docs })
+        .collect();
+    if endpoints.is_empty() {
+        return Ok(Vec::new());
+    }
+    bus.serve(&Served { name: &service.name, version: &service.version, docs: &service.docs, endpoints }).await
+}
+
 fn subscriptions(service: Service, db: &Db, bus: &Bus) -> Vec<Arc<Subscription>> {
     let (db, bus) = (db.with_source(&service.name), bus.with_source(&service.name));
     let states = Arc::new(service.states);
@@ -225,6 +260,7 @@ pub(super) fn durable_name(service: &str, handler: &str) -> String {
 /// What only the whole of the services shows.
 pub(crate) fn check(services: &[Service]) -> Result<()> {
     let mut durables: HashMap<String, String> = HashMap::new();
+    let mut responders: HashMap<&str, String> = HashMap::new();
     let mut types: HashMap<&str, &crate::event::EventInfo> = HashMap::new();
     let mut subjects: HashMap<&str, &crate::event::EventInfo> = HashMap::new();
     for service in services {
@@ -234,6 +270,18 @@ pub(crate) fn check(services: &[Service]) -> Result<()> {
                 mistake.clone(),
                 "correct the declaration",
             ));
+        }
+        for responder in &service.responders {
+            let spec = &responder.spec;
+            let place = format!("{}:{}", spec.file, spec.line);
+            (responder.check)(&service.states)?;
+            if let Some(other) = responders.insert(spec.subject, place.clone()) {
+                return Err(Error::config(
+                    format!("query `{}`", spec.subject),
+                    format!("two responders answer it: {other} and {place}"),
+                    "remove one of them, or give its query another subject",
+                ));
+            }
         }
         for subscriber in &service.subscribers {
             let spec = subscriber.spec();
@@ -472,7 +520,7 @@ impl Running {
     /// Waits until a subscription, the relay or the keeper of claims has ended, which they do only when stopped or when something is wrong.
     pub async fn ended(&mut self) {
         let what = tokio::select! {
-            Some(_) = self.dispatchers.join_next() => "a subscription",
+            Some(_) = self.dispatchers.join_next() => "a subscription or responder",
             Some(_) = self.relay.join_next() => "the relay",
             Some(_) = self.keeper.join_next() => "the keeper of claims",
             else => return std::future::pending().await,

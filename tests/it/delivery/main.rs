@@ -20,6 +20,7 @@ mod order;
 mod outages;
 mod publishing;
 mod raw;
+mod requests;
 mod restart;
 mod retention;
 mod retries;

@@ -7,8 +7,8 @@ use async_nats::jetstream::{self, stream};
 use shared::prelude::*;
 use tests::{Nats, equal, eventually};
 
-use crate::handlers::{keep, keep_all, service};
-use crate::script::Script;
+use crate::handlers::{keep, keep_all, service, tell};
+use crate::script::{Gate, Script};
 use crate::surroundings::{Foreign, SOON, Surroundings, cases, commit, kept, kept_soon, settle};
 use crate::vocabulary::{taken, taken_json};
 
@@ -24,6 +24,7 @@ cases! {
         a_server_that_takes_less_than_an_event_is_refused,
         a_deleted_consumer_is_made_again,
         a_deleted_stream_is_made_again,
+        what_the_server_gives_up_is_handled_nevertheless,
     ],
 }
 
@@ -164,4 +165,32 @@ async fn a_deleted_stream_is_made_again(place: Surroundings) {
     kept_soon(running.db(), "keep", &[1, 2, 3]).await;
     settle(&running).await;
     running.shutdown().await.expect("it ends in time");
+}
+
+async fn what_the_server_gives_up_is_handled_nevertheless(mut place: Surroundings) {
+    place.config.ack_wait = Duration::from_secs(1);
+    let gate = Gate::closed();
+    let stuck = Script::new(move |_| {
+        let gate = gate.clone();
+        async move {
+            gate.pass().await;
+            Ok(())
+        }
+    });
+    let first = place.start([service("one", &stuck).subscribe(subscribers![tell])]).await;
+    let db = place.db().await;
+    commit(&db, [taken("a", 1)]).await;
+    stuck.begun_soon(1).await;
+
+    let script = Script::succeed();
+    let second = place.start([service("one", &script).subscribe(subscribers![tell])]).await;
+    let stream = jetstream(&place).await.get_stream("NOTE").await.expect("the stream is there");
+    let consumer = stream.get_consumer::<pull::Config>("one_tell").await.expect("the consumer is there");
+    let limited = jetstream::consumer::Config { max_deliver: 1, ..consumer.cached_info().config.clone() };
+    stream.create_consumer(limited).await.expect("the consumer is changed");
+    // it dies with the message, which is not delivered a second time
+    drop(first);
+    eventually(SOON, async || equal(script.done_of("a"), [1])).await;
+    settle(&second).await;
+    second.shutdown().await.expect("it ends in time");
 }

@@ -7,3 +7,4 @@ mod http;
 mod input;
 mod leaks;
 mod processes;
+mod questions;

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::Position;
 use super::super::subscription::{Acker, Capacity, Delivery, Route};
+use super::advisories;
 use super::repair::Origin;
 use super::unavailable;
 use crate::error::Result;
@@ -111,7 +112,12 @@ impl Consumers {
                 held: HeldSet::default(),
                 order: self.route.ordered.then(Order::default),
             };
-            tasks.spawn(puller.run());
+            let (origin, sender, stop) = (origin.clone(), sender.clone(), stop.clone());
+            tasks.spawn(async move {
+                // before the first request: in answer to one the server may give a message up
+                let advisories = advisories::listen(&origin).await;
+                tokio::join!(advisories::run(&origin, advisories, sender, stop), puller.run());
+            });
         }
         (receiver, Pullers { _tasks: tasks, stop, paused })
     }

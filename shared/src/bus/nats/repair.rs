@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_nats::Client;
 use async_nats::jetstream::Context;
 
 use super::super::subscription::Route;
@@ -11,6 +12,7 @@ use crate::error::Result;
 /// Where a consumer came from, so that it can be made again.
 #[derive(Clone)]
 pub(super) struct Origin {
+    pub(super) client: Client,
     pub(super) context: Context,
     pub(super) domain: String,
     pub(super) route: Route,
@@ -24,7 +26,7 @@ impl Origin {
     /// The new consumer takes the stream from its start: where the old one was, nobody knows any more. What was handled,
     /// the inbox knows.
     pub(super) async fn repair(&self) -> Result<bool> {
-        let Self { context, domain, route, ack_wait, limits } = self;
+        let Self { client: _, context, domain, route, ack_wait, limits } = self;
         if topology::find_consumer(context, domain, route).await?.is_some() {
             return Ok(false);
         }

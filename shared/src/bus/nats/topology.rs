@@ -11,7 +11,10 @@ use async_nats::jetstream::{Context, ErrorCode};
 use futures_util::StreamExt as _;
 
 use self::change::Changes;
-pub(super) use self::stream::{Limits, ensure as ensure_stream, name as stream_name, plan as plan_stream};
+#[cfg(feature = "cli")]
+pub(super) use self::stream::plan as plan_stream;
+pub(super) use self::stream::{Limits, ensure as ensure_stream, name as stream_name};
+#[cfg(feature = "cli")]
 use super::super::TopologyChange;
 use super::super::subscription::Route;
 use super::super::topology::Refusal;
@@ -95,6 +98,7 @@ fn is_part(consumer: &str, durable: &str) -> bool {
 }
 
 /// What [`ensure_consumer`] would do.
+#[cfg(feature = "cli")]
 pub(super) async fn plan_consumer(
     context: &Context,
     domain: &str,

@@ -33,7 +33,7 @@ mod attributes;
 mod binary;
 mod flat;
 mod media;
-pub(super) mod percent;
+pub(crate) mod percent;
 mod seal;
 mod shape;
 mod structured;
@@ -153,6 +153,11 @@ fn read(message: &Delivered) -> (Attributes, Result<Bytes, DecodeError>) {
         }
         Media::Json | Media::Other => flat::read(message),
     }
+}
+
+/// Whether the headers of a message say that it is a CloudEvent.
+pub(crate) fn is_binary(message: &Delivered) -> bool {
+    binary::claims(message)
 }
 
 /// The ordering key of a message, which the dispatcher needs before anything else is decoded.

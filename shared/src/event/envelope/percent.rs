@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// The CloudEvents encoding of header values: blanks, quotes, percent signs and all that is not visible ASCII.
-pub(in crate::event) fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     encode_except(text, |byte| byte.is_ascii_graphic() && byte != b'%' && byte != b'"')
 }
 
@@ -25,7 +25,7 @@ fn encode_except(text: &str, stays: impl Fn(u8) -> bool) -> String {
 }
 
 /// One round of decoding. What is not encoded well stays as it is; `None` when the result is not UTF-8.
-pub(in crate::event) fn decode(text: &str) -> Option<String> {
+pub(crate) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {

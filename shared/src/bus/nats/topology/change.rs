@@ -15,6 +15,7 @@ impl Changes {
     }
 
     /// All of it is missing.
+    #[cfg(feature = "cli")]
     pub(super) fn missing(mut self) -> Self {
         self.push("", String::new(), String::new(), None);
         self

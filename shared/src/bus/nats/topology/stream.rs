@@ -14,6 +14,7 @@ use crate::config;
 use crate::error::{Error, Result};
 use crate::event::MAX_HEADERS_BYTES;
 use crate::event::subject::covers;
+use crate::query::PREFIX;
 use crate::service::span;
 
 /// What streams get that nobody has said anything else about.
@@ -76,6 +77,11 @@ pub(in crate::bus::nats) fn name(domain: &str) -> String {
 /// # Errors
 /// [`Error::Config`]: what the server has differs in something that is not safe to change.
 pub(in crate::bus::nats) async fn ensure(context: &Context, domain: &str, limits: &Limits) -> Result<Kept> {
+    if domain == PREFIX {
+        return Err(Error::Usage(
+            format!("events cannot be of the domain `{PREFIX}`: their stream would take requests for events").into(),
+        ));
+    }
     let declared = limits.declared(domain);
     let server = match find(context, &declared.name).await? {
         Some(server) => server,
@@ -98,6 +104,7 @@ pub(in crate::bus::nats) async fn ensure(context: &Context, domain: &str, limits
 }
 
 /// What [`ensure`] would do.
+#[cfg(feature = "cli")]
 pub(in crate::bus::nats) async fn plan(
     context: &Context,
     domain: &str,

@@ -1,0 +1,16 @@
+use shared::prelude::*;
+
+#[derive(Debug, Serialize, Deserialize, Query)]
+#[query(subject = "ward.beds.count", reply = u32)]
+pub struct CountBeds {
+    pub ward: u32,
+}
+
+#[respond("ward.beds.count")]
+async fn count(_query: CountBeds) {}
+
+pub fn responders() -> usize {
+    shared::responders![count].len()
+}
+
+fn main() {}
