@@ -359,7 +359,7 @@ pub fn derive_json_schema(input: TokenStream) -> TokenStream {
 /// It stays what it is, callable from a test. Beside it, a hidden type of the same name is generated, which
 /// `subscribers![..]` registers it by.
 ///
-/// - The first argument is the event: a type with `#[derive(Event)]`, by value.
+/// - The first argument is the event: a type with `#[derive(Event)]`, by value; or a `Batch` of it.
 /// - The others, in any order, are taken from the delivery: `&mut Tx`, `&Db`, `&Bus`, `&Metadata`, `State<T>`,
 ///   `Captures<T>`, and whatever implements `shared::service::FromDelivery`.
 /// - It returns `()`, an event, `Option` or `Vec` of events, or a `Result` of these. Returned events are published in
@@ -377,6 +377,8 @@ pub fn derive_json_schema(input: TokenStream) -> TokenStream {
 /// | `concurrency` | 1 to 1000; 16 if not given | how many events are handled at once, each of another ordering key |
 /// | `unordered` | | all replicas of the service handle the events at once, in no order; see below |
 /// | `partitions` | 2 to 64 | the events are parted by their keys, and the replicas share the parts; see below |
+/// | `batch(max = …)` | 2 to 1000; 256 if not given | the most events of one call; for a subscriber that takes a `Batch` |
+/// | `batch(wait = …)` | `"50ms"`, at most `"10s"`; none if not given | how long the first event of a batch waits for others |
 /// | `timeout` | `"60s"`, also the default | the longest time of one try |
 /// | `on_unknown` | `"park"` (the default) or `"skip"` | whether an event type that the handler's type does not know becomes a dead letter or is dropped; with `"skip"` a wildcard may deliver more than the type knows |
 /// | `name` | `"reminders-v2"` | the durable name of the subscription; the function's name if not given |
@@ -390,6 +392,36 @@ pub fn derive_json_schema(input: TokenStream) -> TokenStream {
 /// try. While the database is away, or what the handler calls
 /// [`Error::unavailable`](../shared/enum.Error.html#method.unavailable), the subscription is paused: one event is tried now
 /// and then, no tries are used up, and all go on when one succeeds.
+///
+/// # Many at once
+///
+/// A subscriber that takes a `Batch` gets many events in one call, in one transaction:
+///
+/// ```
+/// use shared::prelude::*;
+/// # #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+/// # #[event(subject = "vitals.measured", key = patient_id)]
+/// # pub struct VitalsMeasured { pub patient_id: Uuid, pub pulse: i32 }
+/// # #[derive(Debug, Clone, PartialEq, Entity)]
+/// # #[entity(table = "vitals")]
+/// # pub struct Vitals { #[entity(id)] pub id: Uuid, pub patient_id: Uuid, pub pulse: i32 }
+/// #[subscribe("vitals.measured", batch(max = 500))]
+/// async fn store(events: Batch<VitalsMeasured>, tx: &mut Tx) -> Result<()> {
+///     let rows = events.into_iter().map(|event| NewVitals { patient_id: event.patient_id, pulse: event.pulse });
+///     tx.repo::<Vitals>().create_many(rows.collect()).await?;
+///     Ok(())
+/// }
+/// ```
+///
+/// Each event is in it once, and those of a key are in their order. After an error it is tried again in halves, until the
+/// event that fails is alone; only that one is retried, and parked. Arguments that are of one event (`&Metadata`,
+/// `Captures<T>`) do not compile; `with_metadata()` of the batch has what is known of each. `concurrency` is the number of
+/// batches at once.
+///
+/// Any other subscriber with `&mut Tx` is called once for each event. When many wait and its calls are quick, some of
+/// them share a transaction, one after another: a commit costs more than they do. If one fails, all of them are undone and
+/// run again, each in a transaction of its own. So a call may be made again for an event through no fault of its own; what
+/// it does outside of the database is done again, as after any error.
 ///
 /// # Replicas
 ///

@@ -77,6 +77,11 @@ impl Context {
         CURRENT.scope(self, future)
     }
 
+    /// Runs a function inside this context.
+    pub(crate) fn run<R>(self, f: impl FnOnce() -> R) -> R {
+        CURRENT.sync_scope(self, f)
+    }
+
     /// The id that all work caused by one request or one first event shares.
     #[must_use]
     pub fn correlation_id(&self) -> &Id {

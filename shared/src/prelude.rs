@@ -14,6 +14,6 @@ pub use crate::event::subject::Token;
 pub use crate::event::{Event, EventSet, Metadata};
 pub use crate::phi::Phi;
 pub use crate::query::Query;
-pub use crate::service::{Captures, Service, State};
+pub use crate::service::{Batch, Captures, Service, State};
 pub use crate::validate::Validate;
 pub use crate::{JsonSchema, entities, events, id, responders, subscribers, time};

@@ -2,10 +2,13 @@
 
 use std::ops::RangeInclusive;
 
-use syn::{FnArg, LitStr, ReturnType, Safety, Signature, Type, TypeReference};
+use syn::{FnArg, GenericArgument, LitStr, PathArguments, ReturnType, Safety, Signature, Type, TypeReference};
 
 use super::duration::{backoff, millis};
-use super::input::{Backoff, Durable, Function, Input, Options, RetryList, RetryOptions, Target, Timeout, Word};
+use super::input::{
+    Backoff, BatchList, BatchOptions, Durable, Function, Input, Options, RetryList, RetryOptions, Target, Timeout,
+    Wait, Word,
+};
 use crate::attribute::{Count, Flag, Keys, Value, options, plain_name};
 use crate::diagnostics::Errors;
 use crate::subject::{Grammar, parse};
@@ -15,6 +18,8 @@ pub(crate) struct Model {
     pub(crate) target: Target,
     pub(crate) pattern: LitStr,
     pub(crate) event: Type,
+    /// How many events a call takes, the wait in milliseconds, if it takes many.
+    pub(crate) batch: Option<(u32, u64)>,
     pub(crate) arguments: Vec<Argument>,
     pub(crate) output: Output,
     pub(crate) spec: Spec,
@@ -62,6 +67,9 @@ pub(super) const DEFAULT_TIMEOUT: u64 = 60_000;
 
 const TRIES: RangeInclusive<u32> = 1..=1_000;
 const CONCURRENCY: RangeInclusive<u32> = 1..=1_000;
+pub(super) const DEFAULT_BATCH: (u32, u64) = (256, 0);
+const BATCH: RangeInclusive<u32> = 2..=1_000;
+const MAX_WAIT: u64 = 10_000;
 const PARTITIONS: RangeInclusive<u32> = 2..=64;
 const MAX_NAME: usize = 64;
 
@@ -76,12 +84,66 @@ pub(crate) fn check(input: Input, errors: &mut Errors) -> Option<Model> {
             false
         }
     });
-    let spec = spec(input.options, input.function.as_ref(), errors);
+    let mut options = input.options;
+    let size = options.batch.take();
+    let key = size.as_ref().map(Value::key);
+    let size = batch(size, errors);
+    let spec = spec(options, input.function.as_ref(), errors);
     let Function { sig, .. } = input.function?;
     kind(&sig, errors);
     let signature = signature(&sig, errors);
-    let (event, arguments) = signature?;
-    Some(Model { target: target?, pattern: pattern?, event, arguments, output: output(&sig.output), spec: spec? })
+    let (taken, arguments) = signature?;
+    let of = batch_of(&taken).cloned();
+    match (&of, key) {
+        (None, Some(key)) => {
+            errors.report_at(key, "`batch` is for a subscriber that takes many events at once\nhelp: take a `Batch<…>` of the event, or remove this");
+        }
+        (Some(_), _) if !arguments.iter().any(|argument| matches!(argument, Argument::Transaction(_))) => {
+            errors.report(&taken, "a batch is handled in one transaction, which this subscriber does not take\nhelp: add an argument `tx: &mut Tx`");
+        }
+        _ => {}
+    }
+    let batch = of.is_some().then_some(size?);
+    let event = of.unwrap_or(taken);
+    let output = output(&sig.output);
+    Some(Model { target: target?, pattern: pattern?, event, batch, arguments, output, spec: spec? })
+}
+
+/// The event of a `Batch<…>`, which is known by its name.
+fn batch_of(taken: &Type) -> Option<&Type> {
+    let Type::Path(path) = taken else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Batch")?;
+    match &last.arguments {
+        PathArguments::AngleBracketed(arguments) if arguments.args.len() == 1 => match arguments.args.first()? {
+            GenericArgument::Type(event) => Some(ungrouped(event)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The most events of a batch, and how long it waits for them, in milliseconds.
+fn batch(given: Option<Value<BatchList>>, errors: &mut Errors) -> Option<(u32, u64)> {
+    let Some(list) = given else { return Some(DEFAULT_BATCH) };
+    let BatchList(list) = list.take(errors)?;
+    let entries = Keys::of("batch", &["max", "wait"]).in_list(list.tokens, errors);
+    let given: BatchOptions = options(&entries, errors);
+    let max = count(given.max, DEFAULT_BATCH.0, &BATCH, "`max` is the most events that one call takes", errors);
+    let wait = match given.wait {
+        None => Some(DEFAULT_BATCH.1),
+        Some(value) => {
+            let Wait(text) = value.take(errors)?;
+            let wait = millis(&text.value()).filter(|wait| *wait <= MAX_WAIT);
+            if wait.is_none() {
+                errors.report(
+                    &text,
+                    "`wait` is how long the first event waits for others, such as `\"50ms\"`, at most `\"10s\"`",
+                );
+            }
+            wait
+        }
+    };
+    Some((max?, wait?))
 }
 
 /// What a handler is, apart from its arguments.

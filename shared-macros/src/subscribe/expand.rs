@@ -9,7 +9,9 @@ use super::check::{
 };
 use super::input::Target;
 use crate::attribute::Count;
-use crate::spans::{at, checked, checked_over, ends, generated, in_block, judged, projected, respanned_outside};
+use crate::spans::{
+    at, checked, checked_over, ends, generated, in_block, judged, projected, respanned, respanned_outside,
+};
 
 pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
     let Target { cfgs, ident, .. } = &model.target;
@@ -18,6 +20,7 @@ pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
     let (alias, gate) = gate(&model.event);
     let (spec, check, call) = (spec(model), check(model, &gate), call(model, &event, &gate));
     let (captures, publishes) = (captures(model, &gate), publishes(model, &gate));
+    let beside_batch = beside_batch(model, &gate);
     let subscribe = generated! {
         #alias
         #[automatically_derived]
@@ -29,6 +32,7 @@ pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
             #call
         }
         #captures
+        #beside_batch
     };
     let subscribe = in_block(krate, &subscribe);
     let proofs = proofs(krate, model).into_iter().map(|proof| generated!(#(#cfgs)* #proof));
@@ -99,6 +103,19 @@ fn captures(model: &Model, gate: &TokenStream) -> TokenStream {
     model.arguments.iter().filter_map(check).collect()
 }
 
+/// The checks that no argument beside a batch is of one event.
+fn beside_batch(model: &Model, gate: &TokenStream) -> TokenStream {
+    let check = |argument: &Argument| match argument {
+        Argument::Extractor(ty) if model.batch.is_some() => {
+            let extractor = extractor(ty, gate);
+            let of_one = generated!(#extractor::OF_ONE_EVENT);
+            Some(checked_over(generated!(__shared::check_beside_batch), &of_one, ty))
+        }
+        _ => None,
+    };
+    model.arguments.iter().filter_map(check).collect()
+}
+
 /// The description of the subscriber: what is not said is as `SubscriberSpec::new` has it.
 fn spec(model: &Model) -> TokenStream {
     let (pattern, name, docs) = (&model.pattern, &model.spec.name, &model.target.docs);
@@ -121,9 +138,13 @@ fn spec(model: &Model) -> TokenStream {
         .then(|| generated!(.retry(__shared::retry(#tries, #base, #cap))));
     let skip_unknown = skip_unknown.then(|| generated!(.skip_unknown()));
     let timeout = (timeout != DEFAULT_TIMEOUT).then(|| generated!(.timeout(__shared::Duration::from_millis(#timeout))));
+    let batch = model.batch.map(|(max, wait)| {
+        let max = max as usize;
+        generated!(.batch(__shared::batch(#max, #wait)))
+    });
     generated! {
         __shared::SubscriberSpec::new(#name, #pattern)
-            #docs #transactional #concurrency #spread #retry #skip_unknown #timeout
+            #docs #transactional #concurrency #spread #batch #retry #skip_unknown #timeout
             .declared_at(#file, #line)
     }
 }
@@ -191,7 +212,14 @@ fn call(model: &Model, event: &TokenStream, gate: &TokenStream) -> TokenStream {
         },
     );
     block.set_span(last);
-    generated!(#keyword call<'a>(__event: #event, __call: __shared::Call<'a>) -> __shared::Drafts<'a #close #block)
+    let (name, taken) = match model.batch {
+        None => (generated!(call), generated!(#event)),
+        Some(_) => {
+            let batch = respanned(generated!(__shared::Batch<), first);
+            (generated!(call_batch), generated!(#batch #event #close))
+        }
+    };
+    generated!(#keyword #name<'a>(__event: #taken, __call: __shared::Call<'a>) -> __shared::Drafts<'a #close #block)
 }
 
 /// The events that the handler may return.

@@ -24,6 +24,7 @@ pub(crate) struct Options {
     pub(crate) concurrency: Option<Value<Count>>,
     pub(crate) unordered: Option<Value<Flag>>,
     pub(crate) partitions: Option<Value<Count>>,
+    pub(crate) batch: Option<Value<BatchList>>,
     pub(crate) on_unknown: Option<Value<Word>>,
     pub(crate) name: Option<Value<Durable>>,
     pub(crate) timeout: Option<Value<Timeout>>,
@@ -36,6 +37,13 @@ pub(crate) struct Options {
 pub(crate) struct RetryOptions {
     pub(crate) max: Option<Value<Count>>,
     pub(crate) backoff: Option<Value<Backoff>>,
+}
+
+/// The options of `batch(..)`.
+#[derive(Default, FromMeta)]
+pub(crate) struct BatchOptions {
+    pub(crate) max: Option<Value<Count>>,
+    pub(crate) wait: Option<Value<Wait>>,
 }
 
 /// A function up to its body.
@@ -55,7 +63,7 @@ pub(crate) struct Target {
 
 const KEYS: Keys<'_> = Keys::of(
     "subscribe",
-    &["retry", "concurrency", "unordered", "partitions", "on_unknown", "name", "timeout", "crate"],
+    &["retry", "concurrency", "unordered", "partitions", "batch", "on_unknown", "name", "timeout", "crate"],
 );
 
 const NEEDS_PATTERN: &str = "`#[subscribe]` needs a subject pattern, for example `#[subscribe(\"appointment.*\")]`";
@@ -135,6 +143,17 @@ impl Form for RetryList {
     }
 }
 
+/// `batch(..)`.
+pub(crate) struct BatchList(pub(crate) MetaList);
+
+impl Form for BatchList {
+    const TAKES: &'static str = "a list, such as `batch(max = 500, wait = \"50ms\")`";
+
+    fn read(meta: &Meta) -> Option<Self> {
+        meta.require_list().ok().cloned().map(Self)
+    }
+}
+
 macro_rules! text_form {
     ($(#[$doc:meta])* $name:ident: $takes:literal) => {
         $(#[$doc])*
@@ -165,4 +184,8 @@ text_form! {
 text_form! {
     /// `backoff`.
     Backoff: "two durations such as `\"200ms..1m\"`"
+}
+text_form! {
+    /// `wait`.
+    Wait: "a duration such as `\"50ms\"`"
 }

@@ -87,6 +87,20 @@ fn how_replicas_share_is_part_of_the_description() {
 }
 
 #[test]
+fn a_batch_is_taken_by_a_call_of_its_own() {
+    let function = quote! { async fn store(events: Batch<Vitals>, db: &Db, tx: &mut Tx) {} };
+    let beside = beside(quote!("vitals.*", batch(max = 500, wait = "50ms")), &function);
+    for part in [
+        ". batch (__shared :: batch (500usize , 50u64))",
+        "type Event = < Vitals as __shared :: Handled > :: This",
+        "fn call_batch < 'a > (__event : __shared :: Batch <",
+        "check_beside_batch",
+    ] {
+        assert!(beside.contains(part), "{part}: {beside}");
+    }
+}
+
+#[test]
 fn a_subscriber_expands_to_at_most_60_lines_beside_its_function() {
     let attribute = quote!("appointment.*", retry(max = 8, backoff = "200ms..1m"), concurrency = 32, partitions = 4);
     let beside: TokenStream = beside(attribute, &function()).parse().expect("it was tokens");

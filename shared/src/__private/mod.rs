@@ -26,7 +26,7 @@ pub use crate::db::compare_migrations;
 pub use crate::error::Result;
 pub use crate::event::{Codec, Draft, Event, EventInfo, EventSet, Handled, Publish, decodes, draft_event};
 pub use crate::query::Query;
-pub use crate::service::{Call, OnUnknown, Outcome, Respond, ResponderSpec, States, Subscribe, SubscriberSpec};
+pub use crate::service::{Batch, Call, OnUnknown, Outcome, Respond, ResponderSpec, States, Subscribe, SubscriberSpec};
 /// What a set of events is written as in generated code.
 pub type Events = &'static [&'static EventInfo];
 pub use crate::validate::{Checker, Validate};

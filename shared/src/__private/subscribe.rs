@@ -7,7 +7,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::event::subject::TokenForm;
 use crate::event::{Draft, EventInfo, EventSet};
-use crate::service::{BoxFuture, FromDelivery, Outcome, Parts, Retry, States, SubscriberSpec, transaction};
+use crate::service::{BatchSize, BoxFuture, FromDelivery, Outcome, Parts, Retry, States, SubscriberSpec, transaction};
 use crate::validate::{Checker, Validate};
 
 /// What is known of the event of a subscriber. See [`Handled::This`](crate::event::Handled::This) for a type that is none.
@@ -43,6 +43,7 @@ pub enum Closed {}
 )]
 pub trait Extractor<'a, Gate>: Sized {
     const CAPTURES: Option<&'static [TokenForm]>;
+    const OF_ONE_EVENT: bool;
 
     /// # Errors
     /// See [`FromDelivery::from_delivery`].
@@ -56,6 +57,7 @@ pub trait Extractor<'a, Gate>: Sized {
 #[diagnostic::do_not_recommend]
 impl<'a, T: FromDelivery<'a>> Extractor<'a, Open> for T {
     const CAPTURES: Option<&'static [TokenForm]> = T::CAPTURES;
+    const OF_ONE_EVENT: bool = T::OF_ONE_EVENT;
 
     fn extract(parts: Parts<'a>) -> Result<Self> {
         T::from_delivery(parts)
@@ -69,6 +71,7 @@ impl<'a, T: FromDelivery<'a>> Extractor<'a, Open> for T {
 #[diagnostic::do_not_recommend]
 impl<'a, T> Extractor<'a, Closed> for T {
     const CAPTURES: Option<&'static [TokenForm]> = None;
+    const OF_ONE_EVENT: bool = false;
 
     fn extract(_: Parts<'a>) -> Result<Self> {
         refused()
@@ -166,4 +169,23 @@ pub const NO_SPEC: SubscriberSpec = SubscriberSpec::new("", "");
 #[must_use]
 pub const fn retry(max: u32, base: u64, cap: u64) -> Retry {
     Retry { max, base: Duration::from_millis(base), cap: Duration::from_millis(cap) }
+}
+
+/// How many events a call takes, the wait in milliseconds.
+#[must_use]
+pub const fn batch(max: usize, wait: u64) -> BatchSize {
+    BatchSize { max, wait: Duration::from_millis(wait) }
+}
+
+/// Checks that an argument beside a batch is none of one event.
+///
+/// # Panics
+/// Otherwise: that ends the compilation.
+#[track_caller]
+pub const fn check_beside_batch(of_one_event: bool) {
+    assert!(
+        !of_one_event,
+        "this argument is of one event, and a batch has many\nhelp: remove it; `with_metadata()` of the batch has what is \
+         known of each event"
+    );
 }

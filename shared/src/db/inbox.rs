@@ -1,9 +1,12 @@
 //! What was handled: the reason why an event that comes twice has its effects once.
 
+mod many;
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+pub(crate) use self::many::insert_all;
 use super::Db;
 use super::dialect::{Engine, SqlText};
 use super::executor::{Access, Executor};

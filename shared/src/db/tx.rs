@@ -4,6 +4,7 @@ mod checkout;
 mod connection;
 mod way_out;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,7 +42,8 @@ pub struct Tx {
 /// The state of a transaction, shared between it and the repositories made from it.
 pub struct TxInner {
     db: Db,
-    context: Context,
+    /// That of the event which is handled, if several are in one transaction.
+    context: Mutex<Context>,
     read_only: bool,
     slot: Mutex<Slot>,
     // no statement is under way while one of these is locked, and no lock is held across an await
@@ -51,7 +53,11 @@ pub struct TxInner {
     after_commit: Mutex<Vec<Hook>>,
 }
 
-type Hook = Box<dyn FnOnce() + Send>;
+/// What runs after the commit, in the context in which that was asked for.
+struct Hook {
+    context: Context,
+    run: Box<dyn FnOnce() + Send>,
+}
 
 impl std::fmt::Debug for TxInner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -65,14 +71,18 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl TxInner {
+    fn context(&self) -> Context {
+        lock(&self.context).clone()
+    }
+
     pub(crate) fn db(&self) -> &Db {
         &self.db
     }
 
     /// Publishes all of the drafts, or none when one of them is refused.
     pub(super) fn publish(&self, drafts: Vec<crate::event::Draft>) -> Result<()> {
-        let events: Result<Vec<Outgoing>> =
-            drafts.into_iter().map(|draft| self.db.seal(draft, &self.context)).collect();
+        let context = self.context();
+        let events: Result<Vec<Outgoing>> = drafts.into_iter().map(|draft| self.db.seal(draft, &context)).collect();
         lock(&self.events).extend(events?);
         Ok(())
     }
@@ -111,7 +121,7 @@ impl Tx {
             Ok(Self {
                 inner: Arc::new(TxInner {
                     db,
-                    context,
+                    context: Mutex::new(context),
                     read_only: options.refuses_writes(),
                     slot: Mutex::new(Slot::Idle(connection)),
                     events: Mutex::default(),
@@ -122,6 +132,11 @@ impl Tx {
             })
         });
         task.await.map_err(|_| Error::Unavailable { what: "the runtime is shutting down".into(), source: None })?
+    }
+
+    /// What follows belongs to another event than what came before.
+    pub(crate) fn enter(&self, context: Context) {
+        *lock(&self.inner.context) = context;
     }
 
     /// The repository of an entity, inside this transaction.
@@ -156,7 +171,7 @@ impl Tx {
         if self.inner.read_only {
             return Err(Error::Usage(READ_ONLY.into()));
         }
-        let event = self.inner.db.seal(draft, &self.inner.context)?;
+        let event = self.inner.db.seal(draft, &self.inner.context())?;
         let id = event.id;
         lock(&self.inner.events).push(event);
         Ok(id)
@@ -213,7 +228,7 @@ impl Tx {
                 format!("event `{}` is scheduled for a time after the year {LAST_YEAR}", draft.event_type).into(),
             ));
         }
-        let event = self.inner.db.seal_for(crate::time::truncate(due), draft, &self.inner.context)?;
+        let event = self.inner.db.seal_for(crate::time::truncate(due), draft, &self.inner.context())?;
         let id = event.id;
         lock(&self.inner.scheduled).push(event);
         Ok(id)
@@ -255,7 +270,8 @@ impl Tx {
     /// Runs something after the commit, if it comes. It must be quick and cannot fail; for work that must not
     /// be lost, publish an event.
     pub fn after_commit(&self, hook: impl FnOnce() + Send + 'static) {
-        lock(&self.inner.after_commit).push(Box::new(hook));
+        let context = self.inner.context();
+        lock(&self.inner.after_commit).push(Hook { context, run: Box::new(hook) });
     }
 
     /// A transaction within this one: when the closure fails, its rows and events are undone and this
@@ -315,11 +331,11 @@ impl Tx {
         let checkout = self.inner.checkout(Access::Read)?;
         let engine = self.inner.db.engine();
         let Some(mut connection) = checkout.end() else { return Ok(()) };
-        let (db, context) = (self.inner.db.clone(), self.inner.context.clone());
+        let db = self.inner.db.clone();
         let hooks = std::mem::take(&mut *lock(&self.inner.after_commit));
         let (published, scheduled) = (!events.is_empty(), !scheduled.is_empty());
         // in a task of its own, so that a caller who goes away leaves no commit half sent and no hook behind
-        let task = tokio::spawn(context.scope(async move {
+        let task = tokio::spawn(async move {
             let Some(committed) = limited(db.limit(), connection.commit()).await else {
                 connection.kill();
                 return Err(Error::Timeout { what: "the commit" });
@@ -331,11 +347,18 @@ impl Tx {
             } else if published {
                 db.nudge();
             }
-            for hook in hooks {
-                hook();
+            let mut panicked = None;
+            for Hook { context, run } in hooks {
+                // one of them keeps none of the others from running: they may be another event's
+                if let Err(panic) = context.run(|| std::panic::catch_unwind(AssertUnwindSafe(run))) {
+                    panicked.get_or_insert(panic);
+                }
             }
-            Ok(())
-        }));
+            match panicked {
+                Some(panic) => std::panic::resume_unwind(panic),
+                None => Ok(()),
+            }
+        });
         match task.await {
             Ok(result) => result,
             // a hook's panic is the caller's, as if it had run here

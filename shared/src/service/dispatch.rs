@@ -3,7 +3,7 @@
 //! One task owns all state of a subscription; handlers run in tasks that it owns. A key has at most one event
 //! under way, and while its head waits for a retry only this key waits.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +15,10 @@ use tokio_util::time::DelayQueue;
 
 use super::claims::{Over, Turn};
 use super::handle::{Subscription, Verdict};
-use super::subscriber::Spread;
+use super::subscriber::{BatchSize, Spread};
+use super::together::{Member, Outcome};
 use crate::bus::{self, Delivery, Part};
+use crate::db::Engine;
 use crate::event::ordering_key;
 
 /// How long a subscription may go on after it was asked to stop, and what it says at the end.
@@ -41,10 +43,52 @@ struct Held {
     attempt: u32,
 }
 
+/// Waits until a batch need not wait any longer for being filled; for ever, when none does.
+async fn filled(when: Option<Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when).await,
+        None => std::future::pending().await,
+    }
+}
+
 #[derive(Default)]
 struct LaneState {
-    /// The head is under way or waits for its retry; the rest waits for the head.
+    /// The head is under way or waits for its retry; the rest waits for the head. Several are under way when they share a
+    /// transaction, from the head on.
     queue: VecDeque<Held>,
+    /// How many of them, from the head on, are to be handled one by one.
+    alone: usize,
+}
+
+/// What a task is doing.
+enum Work {
+    /// The head of a lane.
+    One(Lane),
+    /// So many of each lane, from its head on, in one transaction.
+    Together(Vec<(Lane, usize)>),
+}
+
+impl Work {
+    fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        let (one, together) = match self {
+            Self::One(lane) => (Some(lane), &[][..]),
+            Self::Together(lanes) => (None, &lanes[..]),
+        };
+        one.into_iter().chain(together.iter().map(|(lane, _)| lane))
+    }
+
+    fn messages(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Together(lanes) => lanes.iter().map(|(_, taken)| taken).sum(),
+        }
+    }
+}
+
+/// What has come of it.
+enum Result {
+    One(Verdict),
+    Together(Vec<Outcome>),
 }
 
 /// How a run of a subscription has ended.
@@ -66,7 +110,9 @@ pub(crate) async fn run(
     stopping: Stopping,
 ) -> Ended {
     Dispatcher {
-        concurrency: subscription.subscriber.spec.concurrency.max(1),
+        concurrency: concurrency(&subscription),
+        filling: None,
+        is_filling: false,
         subscription,
         part,
         turn,
@@ -81,6 +127,13 @@ pub(crate) async fn run(
     .await
 }
 
+/// How many tasks of a subscription run at once. SQLite has one transaction at a time: a second one would only wait, and
+/// can rather share the next.
+fn concurrency(subscription: &Subscription) -> usize {
+    let spec = subscription.subscriber.spec();
+    if spec.transactional && subscription.db.engine() == Engine::Sqlite { 1 } else { spec.concurrency.max(1) }
+}
+
 struct Dispatcher {
     subscription: Arc<Subscription>,
     part: Option<Part>,
@@ -89,8 +142,12 @@ struct Dispatcher {
     lanes: HashMap<Lane, LaneState>,
     /// Lanes whose head can start.
     ready: VecDeque<Lane>,
-    running: JoinSet<Verdict>,
-    under_way: HashMap<Id, Lane>,
+    /// When the batch is begun that is being filled.
+    filling: Option<Instant>,
+    /// Whether there is nothing to do but to wait for that.
+    is_filling: bool,
+    running: JoinSet<Result>,
+    under_way: HashMap<Id, Work>,
     retries: DelayQueue<Lane>,
     next_alone: u64,
 }
@@ -116,6 +173,7 @@ impl Dispatcher {
                 Some(due) = self.retries.next() => self.ready.push_back(due.into_inner()),
                 _ = heartbeat.tick() => self.keep_alive().await,
                 () = breaker.changed() => {}
+                () = filled(self.filling), if self.is_filling => {}
                 delivery = source.next() => match delivery {
                     Some(delivery) => self.arrived(delivery).await,
                     None => break None,
@@ -155,30 +213,129 @@ impl Dispatcher {
     }
 
     fn start_ready(&mut self) {
-        let breaker = &self.subscription.breaker;
-        while breaker.room(self.running.len(), self.concurrency) > 0 && self.turn.is_mine() {
-            let Some(lane) = self.ready.pop_front() else { return };
-            let Some(head) = self.lanes.get(&lane).and_then(|state| state.queue.front()) else { continue };
-            let subscription = Arc::clone(&self.subscription);
-            // cheap: the payload is shared
-            let (message, attempt) = (head.delivery.message.clone(), head.attempt);
-            let fence = self.turn.fence().cloned();
-            let task =
-                self.running.spawn(async move { subscription.handle(&message, attempt, None, fence.as_ref()).await });
-            self.under_way.insert(task.id(), lane);
+        let subscription = Arc::clone(&self.subscription);
+        self.is_filling = false;
+        loop {
+            let room = subscription.breaker.room(self.running.len(), self.concurrency);
+            if room == 0 || self.ready.is_empty() || !self.turn.is_mine() || !self.is_filled() {
+                return;
+            }
+            let most = self.most_together(room);
+            let (members, lanes) = self.take_ready(most);
+            match (lanes.first(), members.len()) {
+                (None, _) => return,
+                (Some((lane, _)), 1) => self.start_one(lane.clone()),
+                _ => self.start_together(members, lanes),
+            }
         }
     }
 
-    async fn finished(&mut self, joined: Result<(Id, Verdict), tokio::task::JoinError>) {
-        let (id, verdict) = match joined {
-            Ok((id, verdict)) => (id, verdict),
-            // handlers' panics are caught inside; this is a panic of the library or an abort
-            Err(error) => (error.id(), Verdict::Again { pause: Duration::from_secs(1), counts: true }),
+    /// How many messages wait whose lanes have nothing under way.
+    fn waiting(&self) -> usize {
+        self.ready.iter().filter_map(|lane| self.lanes.get(lane)).map(|state| state.queue.len()).sum()
+    }
+
+    /// How many of them the next task takes. Few of them have a transaction each; many share those that there is room for.
+    fn most_together(&self, room: usize) -> usize {
+        let Subscription { subscriber, breaker, pace, .. } = &*self.subscription;
+        let spec = subscriber.spec();
+        match spec.batch {
+            _ if !spec.transactional || breaker.outage().is_some() => 1,
+            Some(_) => pace.cap(),
+            None => self.waiting().div_ceil(room).min(pace.most()).max(1),
+        }
+    }
+
+    /// Whether there is no batch that ought to wait for more.
+    fn is_filled(&mut self) -> bool {
+        let Some(BatchSize { max, wait }) = self.subscription.subscriber.spec.batch else { return true };
+        // while it finds out which event fails, it does not wait
+        let is_searching = self.subscription.pace.cap() < max;
+        if wait.is_zero() || is_searching || self.waiting() >= max {
+            self.filling = None;
+            return true;
+        }
+        let until = *self.filling.get_or_insert_with(|| Instant::now() + wait);
+        self.is_filling = until > Instant::now();
+        if !self.is_filling {
+            self.filling = None;
+        }
+        !self.is_filling
+    }
+
+    /// Takes messages for one task from lanes that can start: one, if it is to be handled alone.
+    fn take_ready(&mut self, most: usize) -> (Vec<Member>, Vec<(Lane, usize)>) {
+        let (mut members, mut lanes) = (Vec::new(), Vec::new());
+        let mut aside = VecDeque::new();
+        while members.len() < most
+            && let Some(lane) = self.ready.pop_front()
+        {
+            let Some(state) = self.lanes.get(&lane) else { continue };
+            if state.alone > 0 && !members.is_empty() {
+                aside.push_back(lane);
+                continue;
+            }
+            let take = if state.alone > 0 { 1 } else { state.queue.len().min(most - members.len()) };
+            let number = lanes.len();
+            let member = |held: &Held| Member {
+                // cheap: the payload is shared
+                message: held.delivery.message.clone(),
+                attempt: held.attempt,
+                lane: number,
+            };
+            members.extend(state.queue.iter().take(take).map(member));
+            let is_alone = state.alone > 0;
+            lanes.push((lane, take));
+            if is_alone {
+                break;
+            }
+        }
+        while let Some(lane) = aside.pop_back() {
+            self.ready.push_front(lane);
+        }
+        (members, lanes)
+    }
+
+    fn start_one(&mut self, lane: Lane) {
+        let Some(head) = self.lanes.get(&lane).and_then(|state| state.queue.front()) else { return };
+        let (subscription, fence) = (Arc::clone(&self.subscription), self.turn.fence().cloned());
+        let (message, attempt) = (head.delivery.message.clone(), head.attempt);
+        let handle = async move { Result::One(subscription.handle(&message, attempt, None, fence.as_ref()).await) };
+        let task = self.running.spawn(handle);
+        self.under_way.insert(task.id(), Work::One(lane));
+    }
+
+    fn start_together(&mut self, members: Vec<Member>, lanes: Vec<(Lane, usize)>) {
+        let (subscription, fence) = (Arc::clone(&self.subscription), self.turn.fence().cloned());
+        let handle = async move { Result::Together(subscription.handle_together(&members, fence.as_ref()).await) };
+        let task = self.running.spawn(handle);
+        self.under_way.insert(task.id(), Work::Together(lanes));
+    }
+
+    async fn finished(&mut self, joined: std::result::Result<(Id, Result), tokio::task::JoinError>) {
+        let (id, result) = match joined {
+            Ok((id, result)) => (id, Some(result)),
+            // handlers' panics are caught inside; this is a panic of the library, of what runs after a commit, or an abort
+            Err(error) => (error.id(), None),
         };
-        let Some(lane) = self.under_way.remove(&id) else { return };
+        match (self.under_way.remove(&id), result) {
+            (Some(Work::One(lane)), Some(Result::One(verdict))) => self.finished_one(lane, verdict).await,
+            (Some(Work::One(lane)), _) => {
+                self.finished_one(lane, Verdict::Again { pause: Duration::from_secs(1), counts: true }).await;
+            }
+            (Some(Work::Together(lanes)), Some(Result::Together(outcomes))) => {
+                self.finished_together(lanes, outcomes).await;
+            }
+            (Some(Work::Together(lanes)), _) => self.finished_together(lanes, Vec::new()).await,
+            (None, _) => {}
+        }
+    }
+
+    async fn finished_one(&mut self, lane: Lane, verdict: Verdict) {
         let Some(state) = self.lanes.get_mut(&lane) else { return };
         match verdict {
             Verdict::Done | Verdict::Gone => {
+                state.alone = state.alone.saturating_sub(1);
                 if let Some(mut held) = state.queue.pop_front() {
                     let _comes_again_if_not = held.delivery.acker.ack().await;
                     drop(held.delivery.permit);
@@ -190,6 +347,8 @@ impl Dispatcher {
                 }
             }
             Verdict::Again { pause, counts } => {
+                // until it is done or parked
+                state.alone = state.alone.max(1);
                 if let (Some(head), true) = (state.queue.front_mut(), counts) {
                     head.attempt = head.attempt.saturating_add(1);
                 }
@@ -199,6 +358,42 @@ impl Dispatcher {
                 } else {
                     self.retries.insert(lane, pause);
                 }
+            }
+        }
+    }
+
+    /// What is done leaves its lane; the rest goes on from the lane's head. What has no outcome is handled alone.
+    async fn finished_together(&mut self, lanes: Vec<(Lane, usize)>, outcomes: Vec<Outcome>) {
+        let mut outcomes = outcomes.into_iter();
+        for (lane, taken) in lanes {
+            let Some(state) = self.lanes.get_mut(&lane) else { continue };
+            let mut rest = Vec::new();
+            let mut alone = 0;
+            for outcome in (0..taken).map(|_| outcomes.next().unwrap_or(Outcome::Alone)) {
+                let Some(mut held) = state.queue.pop_front() else { break };
+                if outcome == Outcome::Done {
+                    let _comes_again_if_not = held.delivery.acker.ack().await;
+                    drop(held.delivery.permit);
+                    continue;
+                }
+                rest.push(held);
+                if outcome == Outcome::Alone {
+                    // those before it too, to keep their order
+                    alone = rest.len();
+                }
+            }
+            state.alone = alone;
+            let is_done = rest.is_empty();
+            for held in rest.into_iter().rev() {
+                state.queue.push_front(held);
+            }
+            if state.queue.is_empty() {
+                self.lanes.remove(&lane);
+            } else if is_done {
+                self.ready.push_back(lane);
+            } else {
+                // what has been tried comes before what has not
+                self.ready.push_front(lane);
             }
         }
     }
@@ -252,7 +447,7 @@ impl Dispatcher {
                 },
             }
         }
-        let unfinished = self.running.len();
+        let unfinished = self.under_way.values().map(Work::messages).sum();
         // a handler's transaction rolls back when its future is dropped
         self.running.shutdown().await;
         while let Some(delivery) = source.rest().await {
@@ -275,7 +470,7 @@ impl Dispatcher {
     async fn give_back_waiting(&mut self) {
         self.ready.clear();
         self.retries.clear();
-        let running: std::collections::HashSet<Lane> = self.under_way.values().cloned().collect();
+        let running: HashSet<Lane> = self.under_way.values().flat_map(Work::lanes).cloned().collect();
         let waiting = self.lanes.extract_if(|lane, _| !running.contains(lane)).flat_map(|(_, state)| state.queue);
         bus::give_back(waiting.map(|held| held.delivery)).await;
     }

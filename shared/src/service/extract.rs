@@ -72,6 +72,9 @@ pub trait FromDelivery<'a>: Sized {
     /// the event while the subscriber is compiled. It is for arguments that are made of [`Captures`](super::Captures);
     /// the others do not care.
     const CAPTURES: Option<&'static [TokenForm]> = None;
+    /// Whether it is of one event: then no subscriber that takes a [`Batch`](super::Batch) can take it, which is found out
+    /// while the subscriber is compiled.
+    const OF_ONE_EVENT: bool = true;
 
     /// Makes the argument.
     ///
@@ -96,12 +99,16 @@ impl<'a> FromDelivery<'a> for &'a Metadata {
 }
 
 impl<'a> FromDelivery<'a> for &'a Db {
+    const OF_ONE_EVENT: bool = false;
+
     fn from_delivery(parts: Parts<'a>) -> Result<Self> {
         Ok(parts.db)
     }
 }
 
 impl<'a> FromDelivery<'a> for &'a Bus {
+    const OF_ONE_EVENT: bool = false;
+
     fn from_delivery(parts: Parts<'a>) -> Result<Self> {
         Ok(parts.bus)
     }
@@ -114,12 +121,16 @@ impl FromDelivery<'_> for Metadata {
 }
 
 impl FromDelivery<'_> for Db {
+    const OF_ONE_EVENT: bool = false;
+
     fn from_delivery(parts: Parts<'_>) -> Result<Self> {
         Ok(parts.db.clone())
     }
 }
 
 impl FromDelivery<'_> for Bus {
+    const OF_ONE_EVENT: bool = false;
+
     fn from_delivery(parts: Parts<'_>) -> Result<Self> {
         Ok(parts.bus.clone())
     }
@@ -130,6 +141,8 @@ impl FromDelivery<'_> for Bus {
 pub struct State<T>(pub T);
 
 impl<T: Clone + Send + Sync + 'static> FromDelivery<'_> for State<T> {
+    const OF_ONE_EVENT: bool = false;
+
     fn from_delivery(parts: Parts<'_>) -> Result<Self> {
         parts.states.get::<T>().cloned().map(State).ok_or_else(missing::<T>)
     }

@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use tracing::Instrument;
+use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::breaker::Breaker;
 use super::extract::{Call, Parts, States};
+use super::pace::Pace;
 use super::subscriber::{OnUnknown, Prepared, Subscriber};
 use crate::bus::Bus;
+use crate::context::Context;
 use crate::db::fence::{self, Fence};
 use crate::db::inbox::{self, Repeated};
 use crate::db::{self, Db, Tx, dead_letter, failure};
@@ -31,6 +34,7 @@ pub(crate) struct Subscription {
     pub(crate) states: Arc<States>,
     pub(crate) clock: Option<Clock>,
     pub(crate) breaker: Breaker,
+    pub(crate) pace: Pace,
 }
 
 /// What becomes of a message after a try.
@@ -77,22 +81,9 @@ impl Subscription {
         fence: Option<&Fence>,
     ) -> Verdict {
         let origin = Origin { letter, fence };
-        let (mut incoming, envelope) = self.parse(message);
-        incoming.metadata.attempt = attempt;
-        incoming.metadata.fingerprint = Some(Fingerprint::of(&incoming));
+        let (incoming, envelope) = self.parse(message, attempt);
         let metadata = incoming.metadata.clone();
-        let span = tracing::info_span!(
-            "handle",
-            subscription = %self.durable,
-            event_id = %metadata.event_id,
-            event_type = known_type(&self.subscriber, &metadata).map_or("unknown", |event| event.event_type),
-            correlation_id = %metadata.correlation_id,
-            attempt,
-        );
-        let mut context = metadata.context();
-        if let Some(clock) = &self.clock {
-            context = context.with_clock(clock.clone());
-        }
+        let (span, context) = (self.span(&metadata), self.context(&metadata));
         let work = async {
             let result = match envelope {
                 Ok(()) => self.try_at_once(&incoming, origin).await,
@@ -101,6 +92,7 @@ impl Subscription {
             match result {
                 Ok(verdict) => {
                     self.breaker.succeeded();
+                    self.pace.succeeded(1);
                     verdict
                 }
                 Err(error) => self.judge(message, &metadata, error, origin).await,
@@ -109,8 +101,53 @@ impl Subscription {
         context.scope(work).instrument(span).await
     }
 
+    pub(super) fn span(&self, metadata: &Metadata) -> Span {
+        tracing::info_span!(
+            "handle",
+            subscription = %self.durable,
+            event_id = %metadata.event_id,
+            event_type = known_type(&self.subscriber, metadata).map_or("unknown", |event| event.event_type),
+            correlation_id = %metadata.correlation_id,
+            attempt = metadata.attempt,
+        )
+    }
+
+    /// The context in which an event is handled.
+    pub(super) fn context(&self, metadata: &Metadata) -> Context {
+        self.on_clock(metadata.context())
+    }
+
+    /// That of a call with several events: they may have little in common.
+    pub(super) fn context_of_all<'a>(&self, mut events: impl Iterator<Item = &'a Metadata>) -> Context {
+        let mut context = Context::new();
+        if let Some(first) = events.next() {
+            let rest: Vec<&Metadata> = events.collect();
+            if rest.is_empty() {
+                return self.context(first);
+            }
+            if rest.iter().all(|event| event.correlation_id == first.correlation_id) {
+                context = context.correlation(first.correlation_id.as_str());
+            }
+        }
+        self.on_clock(context)
+    }
+
+    fn on_clock(&self, context: Context) -> Context {
+        match &self.clock {
+            Some(clock) => context.with_clock(clock.clone()),
+            None => context,
+        }
+    }
+
     /// Reads the envelope. Of a message that is too large only the headers are looked at.
-    fn parse(&self, message: &Delivered) -> (Incoming, std::result::Result<(), DecodeError>) {
+    pub(super) fn parse(&self, message: &Delivered, attempt: u32) -> (Incoming, std::result::Result<(), DecodeError>) {
+        let (mut incoming, envelope) = self.read(message);
+        incoming.metadata.attempt = attempt;
+        incoming.metadata.fingerprint = Some(Fingerprint::of(&incoming));
+        (incoming, envelope)
+    }
+
+    fn read(&self, message: &Delivered) -> (Incoming, std::result::Result<(), DecodeError>) {
         if message.payload.len() <= self.db.max_payload() {
             return crate::event::parse(message);
         }
@@ -259,7 +296,7 @@ impl Subscription {
     }
 
     /// Runs the handler with its deadline; a panic counts as an error.
-    async fn guarded(
+    pub(super) async fn guarded(
         &self,
         prepared: Box<dyn Prepared>,
         tx: Option<&mut Tx>,
@@ -268,7 +305,10 @@ impl Subscription {
         let pattern = self.subscriber.spec.pattern;
         let parts = Parts { db: &self.db, bus: &self.bus, metadata, pattern, states: &self.states };
         let call = AssertUnwindSafe(prepared.call(Call { tx, parts })).catch_unwind();
-        match tokio::time::timeout(self.subscriber.spec.timeout, call).await {
+        let begun = Instant::now();
+        let ended = tokio::time::timeout(self.subscriber.spec.timeout, call).await;
+        self.pace.took(begun.elapsed());
+        match ended {
             Err(_) => Err(Error::Timeout { what: "the handler" }),
             Ok(Ok(result)) => result,
             // the panic's message may contain anything, so it is not repeated
@@ -306,6 +346,7 @@ impl Subscription {
         if !error.is_permanent() && metadata.attempt < retry.max {
             let pause = retry.pause(metadata.attempt);
             tracing::warn!(error = error.report(), ?pause, "the event could not be handled; trying again");
+            self.pace.failed(1);
             return Verdict::Again { pause, counts: true };
         }
         let (error, parked) = match self.park(message, metadata, &error, origin).await {

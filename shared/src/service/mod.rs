@@ -1,5 +1,6 @@
 //! What runs: a service out of entities, subscribers and state.
 
+mod batch;
 mod breaker;
 mod captures;
 mod claims;
@@ -11,6 +12,7 @@ mod extract;
 mod handle;
 mod health;
 mod metrics;
+mod pace;
 mod raw;
 mod relay;
 mod respond;
@@ -20,7 +22,10 @@ mod serve;
 mod shutdown;
 mod subscriber;
 mod tables;
+mod together;
 
+pub(crate) use self::batch::batch_of_one;
+pub use self::batch::{Batch, Events};
 pub use self::captures::{Captures, FromCaptures};
 pub use self::extract::{Call, FromDelivery, Parts, State, States, transaction};
 pub use self::health::{SubscriptionHealth, SubscriptionState};
@@ -32,7 +37,9 @@ pub(crate) use self::retention::span;
 pub(crate) use self::running::start_on;
 pub use self::running::{Replayed, Running, start};
 pub use self::shutdown::signalled;
-pub use self::subscriber::{BoxFuture, OnUnknown, Outcome, Retry, Spread, Subscribe, Subscriber, SubscriberSpec};
+pub use self::subscriber::{
+    BatchSize, BoxFuture, OnUnknown, Outcome, Retry, Spread, Subscribe, Subscriber, SubscriberSpec,
+};
 use crate::config::Config;
 use crate::db::{Migrations, Tx};
 use crate::entity::EntityDef;

@@ -17,11 +17,12 @@ use super::duty::Duty;
 use super::handle::{Subscription, Verdict};
 use super::health::Watched;
 use super::metrics::Metrics;
+use super::pace::{self, Pace};
 use super::relay;
 use super::respond::Responder;
 use super::retention::Retention;
 use super::serve::{self, Endpoint};
-use super::subscriber::{Spread, Subscriber};
+use super::subscriber::{Spread, Subscriber, SubscriberSpec};
 use crate::bus::{self, Bus, Part, Position, Requests, Route, Served, subscription::Probe};
 use crate::config::Config;
 use crate::db::{Db, DbOptions, DeadLetter, LetterFilter, schedule};
@@ -142,8 +143,7 @@ fn routes(durable: &str, subscriber: &Subscriber, parted: bool) -> Vec<Route> {
         durable: durable.to_owned(),
         pattern: spec.pattern,
         domains: subscriber.domains(),
-        // room to look past keys that wait, without holding more than memory allows
-        capacity: (spec.concurrency * 8).clamp(64, 1_024),
+        capacity: capacity(spec),
         ordered: subscriber.is_ordered(),
         part,
     };
@@ -221,12 +221,13 @@ fn subscriptions(service: Service, db: &Db, bus: &Bus) -> Vec<Arc<Subscription>>
         .map(|subscriber| {
             Arc::new(Subscription {
                 durable: durable_name(&service.name, subscriber.spec().name),
-                subscriber,
                 db: db.clone(),
                 bus: bus.clone(),
                 states: Arc::clone(&states),
                 clock: service.clock.clone(),
                 breaker: Breaker::new(),
+                pace: Pace::new(subscriber.spec().batch.map_or(pace::MOST, |batch| batch.max)),
+                subscriber,
             })
         })
         .collect()
@@ -247,6 +248,13 @@ async fn duties(subscription: &Arc<Subscription>, bus: &Bus, config: &Config) ->
         duties.push(Duty { subscription, part, source, post, ack_wait: config.ack_wait });
     }
     Ok(duties)
+}
+
+/// How many messages a subscription holds: room to look past keys that wait, and for the next batch, without holding
+/// more than memory allows.
+fn capacity(spec: &SubscriberSpec) -> usize {
+    let batches = spec.batch.map_or(0, |batch| batch.max * 2);
+    (spec.concurrency * 8).max(batches).clamp(64, 2_048)
 }
 
 /// Durable names may not contain dots, blanks or wildcards (NATS).

@@ -1,11 +1,13 @@
 //! Who reacts: what `#[subscribe]` generates, and what the dispatcher calls.
 
+use std::any::Any;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use futures_util::future::BoxFuture;
 
+use super::batch::Batch;
 use super::extract::{Call, States};
 use crate::error::{Error, Result};
 use crate::event::{Draft, EventInfo, EventSet, Incoming, Publish};
@@ -30,6 +32,8 @@ pub struct SubscriberSpec {
     pub concurrency: usize,
     /// How the replicas of its service share its events.
     pub spread: Spread,
+    /// How many events one call takes, if it takes many.
+    pub batch: Option<BatchSize>,
     /// What happens after an error.
     pub retry: Retry,
     /// What happens to an event type that it does not know.
@@ -61,6 +65,7 @@ impl SubscriberSpec {
             transactional: false,
             concurrency: 16,
             spread: Spread::ByOrder,
+            batch: None,
             retry: Retry::DEFAULT,
             on_unknown: OnUnknown::Park,
             timeout: Duration::from_secs(60),
@@ -97,6 +102,12 @@ impl SubscriberSpec {
         Self { spread: Spread::Partitions(partitions), ..self }
     }
 
+    /// Takes a [`Batch`](super::Batch): so many events in one call.
+    #[must_use]
+    pub const fn batch(self, batch: BatchSize) -> Self {
+        Self { batch: Some(batch), ..self }
+    }
+
     /// Tries again in this way after an error.
     #[must_use]
     pub const fn retry(self, retry: Retry) -> Self {
@@ -119,6 +130,26 @@ impl SubscriberSpec {
     #[must_use]
     pub const fn declared_at(self, file: &'static str, line: u32) -> Self {
         Self { file, line, ..self }
+    }
+}
+
+/// How many events a call takes that takes many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchSize {
+    /// The most.
+    pub max: usize,
+    /// How long the first one waits for others while there are fewer. Without a wait it takes what is there.
+    pub wait: Duration,
+}
+
+impl BatchSize {
+    /// At most 256, without waiting for them.
+    pub const DEFAULT: Self = Self { max: 256, wait: Duration::ZERO };
+}
+
+impl Default for BatchSize {
+    fn default() -> Self {
+        Self::DEFAULT
     }
 }
 
@@ -219,7 +250,7 @@ pub enum OnUnknown {
 /// ```
 ///
 /// What `#[subscribe]` does besides is to prove at compile time that pattern and event fit.
-pub trait Subscribe: Send + Sync + 'static {
+pub trait Subscribe: Sized + Send + Sync + 'static {
     /// What it handles.
     type Event: EventSet;
     /// What its declaration says.
@@ -233,8 +264,21 @@ pub trait Subscribe: Send + Sync + 'static {
     /// [`Error::Config`], saying what to add to the service.
     fn check(states: &States) -> Result<()>;
 
-    /// Calls it; the drafts are what it returned to be published.
-    fn call<'a>(event: Self::Event, call: Call<'a>) -> BoxFuture<'a, Result<Vec<Draft>>>;
+    /// Calls it; the drafts are what it returned to be published. To be implemented, unless it takes batches.
+    fn call<'a>(event: Self::Event, call: Call<'a>) -> BoxFuture<'a, Result<Vec<Draft>>> {
+        super::batch_of_one::<Self>(event, call)
+    }
+
+    /// Calls it with many events. To be implemented, and [`call`](Self::call) not, if [`SPEC`](Self::SPEC) says with
+    /// [`SubscriberSpec::batch`] that it takes batches.
+    fn call_batch<'a>(events: Batch<Self::Event>, call: Call<'a>) -> BoxFuture<'a, Result<Vec<Draft>>> {
+        let _ = (events, call);
+        Box::pin(std::future::ready(Err(one_at_a_time())))
+    }
+}
+
+fn one_at_a_time() -> Error {
+    Error::Usage("this subscriber takes one event at a time".into())
 }
 
 /// A subscriber of any kind, as a service keeps it. Made by `subscribers![..]` and `Service::subscribe_raw`.
@@ -309,10 +353,16 @@ impl Subscriber {
 /// Decodes before anything is opened, then runs.
 pub(crate) trait Handler: Send + Sync {
     fn prepare(&self, incoming: &Incoming) -> Result<Box<dyn Prepared>>;
+
+    /// Makes one call of several, if it takes batches.
+    fn join(&self, parts: Vec<Box<dyn Prepared>>) -> Result<Box<dyn Prepared>> {
+        drop(parts);
+        Err(one_at_a_time())
+    }
 }
 
 /// A decoded, valid event that waits for its call.
-pub(crate) trait Prepared: Send {
+pub(crate) trait Prepared: Send + Any {
     fn call<'a>(self: Box<Self>, call: Call<'a>) -> BoxFuture<'a, Result<Vec<Draft>>>;
 }
 
@@ -325,7 +375,31 @@ impl<S: Subscribe> Handler for Typed<S> {
         let metadata = &incoming.metadata;
         let event = S::Event::decode_as(&metadata.event_type, metadata.version, &incoming.data)?;
         crate::validate::Validate::validate(&event)?;
-        Ok(Box::new(TypedEvent::<S>(event)))
+        match S::SPEC.batch {
+            None => Ok(Box::new(TypedEvent::<S>(event))),
+            Some(_) => Ok(Box::new(TypedBatch::<S>(Batch::one(event, metadata.clone())))),
+        }
+    }
+
+    fn join(&self, parts: Vec<Box<dyn Prepared>>) -> Result<Box<dyn Prepared>> {
+        let mut all: Option<Batch<S::Event>> = None;
+        for part in parts {
+            let part: Box<dyn Any> = part;
+            let TypedBatch::<S>(part) = *part.downcast().map_err(|_| one_at_a_time())?;
+            match &mut all {
+                Some(all) => all.extend(part),
+                none => *none = Some(part),
+            }
+        }
+        Ok(Box::new(TypedBatch::<S>(all.ok_or_else(one_at_a_time)?)))
+    }
+}
+
+struct TypedBatch<S: Subscribe>(Batch<S::Event>);
+
+impl<S: Subscribe> Prepared for TypedBatch<S> {
+    fn call<'a>(self: Box<Self>, call: Call<'a>) -> BoxFuture<'a, Result<Vec<Draft>>> {
+        S::call_batch(self.0, call)
     }
 }
 

@@ -9,6 +9,7 @@
 mod surroundings;
 
 mod at_least_once;
+mod batches;
 mod context;
 mod dead_letters;
 mod duplicates;

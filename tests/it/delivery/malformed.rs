@@ -16,7 +16,7 @@ cases! {
         what_is_too_large_is_parked_unread,
         a_bad_message_does_not_hold_up_its_own_key,
         unknown_events_are_skipped_where_the_code_says_so,
-        a_bad_message_under_a_handled_id_is_counted_and_not_parked,
+        a_bad_message_under_a_handled_id_is_refused,
     ],
     lasting: [],
     on_nats: [],
@@ -163,7 +163,7 @@ async fn unknown_events_are_skipped_where_the_code_says_so(place: Surroundings) 
     running.shutdown().await.expect("it ends in time");
 }
 
-async fn a_bad_message_under_a_handled_id_is_counted_and_not_parked(place: Surroundings) {
+async fn a_bad_message_under_a_handled_id_is_refused(place: Surroundings) {
     let script = Script::succeed();
     let running = place.start([service("one", &script).subscribe(subscribers![keep_all])]).await;
     let messages = [
@@ -174,8 +174,10 @@ async fn a_bad_message_under_a_handled_id_is_counted_and_not_parked(place: Surro
     place.put(&running, &messages).await;
     settle(&running).await;
     assert_eq!(kept(running.db(), "keep_all").await, [1, 2]);
-    no_letters(running.db()).await;
-    let suppressed = running.db().inbox().duplicates_suppressed().await;
-    assert_eq!(suppressed.expect("it can be read"), 1);
+    let letters = letters(running.db()).await;
+    let reasons: Vec<&str> = letters.iter().map(|letter| letter.reason.as_str()).collect();
+    assert_eq!(reasons, ["id_reused"]);
+    let reused = running.db().inbox().ids_reused().await;
+    assert_eq!(reused.expect("it can be read"), 1);
     running.shutdown().await.expect("it ends in time");
 }

@@ -32,7 +32,7 @@ async fn a_retried_head_holds_back_its_own_key_only(place: Surroundings) {
         let seen = std::sync::Arc::new(std::sync::OnceLock::<Script>::new());
         let watched = std::sync::Arc::clone(&seen);
         let script = Script::new(move |call| {
-            let done = watched.get().map(|script| script.done_of("b").len());
+            let done = watched.get().map(|script| script.kept_of("b").len());
             async move {
                 match (call.topic.as_str(), call.number) {
                     ("a", 1) if done < Some(5) => Err(Error::other("not before all of `b`")),
@@ -48,8 +48,8 @@ async fn a_retried_head_holds_back_its_own_key_only(place: Surroundings) {
     commit(running.db(), events).await;
     settle(&running).await;
 
-    assert_eq!(script.done_of("a"), [1, 2, 3, 4, 5]);
-    assert_eq!(script.done_of("b"), [1, 2, 3, 4, 5]);
+    assert_eq!(script.kept_of("a"), [1, 2, 3, 4, 5]);
+    assert_eq!(script.kept_of("b"), [1, 2, 3, 4, 5]);
     let done = script.done();
     let position = |topic: &str, number| done.iter().position(|call| call.topic == topic && call.number == number);
     assert!(position("b", 5) < position("a", 1));
@@ -83,7 +83,7 @@ async fn the_events_of_a_key_are_handled_in_commit_order(place: Surroundings) {
 
     let log: Vec<_> = running.db().outbox().entries().try_collect().await.expect("it can be read");
     assert_eq!(log.len() as u32, 2 * WRITERS * TRANSACTIONS);
-    let done = script.done();
+    let done = script.kept();
     for topic in TOPICS {
         let committed: Vec<String> = log
             .iter()
@@ -122,7 +122,7 @@ async fn the_key_of_a_structured_event_counts(place: Surroundings) {
         .collect();
     place.put(&running, &messages).await;
     settle(&running).await;
-    assert_eq!(script.done_of("a"), [1, 2, 3, 4, 5]);
+    assert_eq!(script.kept_of("a"), [1, 2, 3, 4, 5]);
     assert!(script.done().iter().all(|call| call.meta.key.as_deref() == Some("a")));
     no_letters(running.db()).await;
     running.shutdown().await.expect("it ends in time");
@@ -138,7 +138,7 @@ async fn any_text_is_a_key(place: Surroundings) {
     commit(running.db(), (1..=3).flat_map(|number| keys.map(|key| taken(key, number)))).await;
     settle(&running).await;
     for key in keys {
-        assert_eq!(script.done_of(key), [1, 2, 3], "{key:?}");
+        assert_eq!(script.kept_of(key), [1, 2, 3], "{key:?}");
     }
     for call in script.done() {
         assert_eq!(call.meta.key.as_deref(), Some(call.topic.as_str()));
@@ -162,8 +162,8 @@ async fn the_order_outlives_an_outage_of_the_server(mut place: Surroundings) {
     settle(&running).await;
 
     let all: Vec<u32> = (0..60).collect();
-    assert_eq!(script.done_of("a"), all);
-    assert_eq!(script.done_of("b"), all);
+    assert_eq!(script.kept_of("a"), all);
+    assert_eq!(script.kept_of("b"), all);
     assert_eq!(kept(running.db(), "keep_trying").await.len(), 120);
     no_letters(running.db()).await;
     running.shutdown().await.expect("it ends in time");
@@ -200,7 +200,7 @@ async fn messages_lost_on_the_way_keep_their_place(mut place: Surroundings) {
     place.put(&running, &messages(6..11)).await;
     settle(&running).await;
 
-    assert_eq!(script.done_of("a"), (0..11).collect::<Vec<u32>>());
+    assert_eq!(script.kept_of("a"), (0..11).collect::<Vec<u32>>());
     assert_eq!(kept(running.db(), "keep_trying").await.len(), 11);
     running.shutdown().await.expect("it ends in time");
 }
@@ -220,7 +220,7 @@ mod late_commits {
         let script = Script::succeed();
         let running = place.start([service("one", &script).subscribe(subscribers![keep_trying])]).await;
         commit(running.db(), [taken("b", 1)]).await;
-        eventually(SOON, async || equal(script.done_of("b"), [1])).await;
+        eventually(SOON, async || equal(script.kept_of("b"), [1])).await;
 
         let mut other = PgConnection::connect(&place.config.database_url).await.expect("Postgres lets us in");
         let mut open = other.begin().await.expect("it begins");
@@ -235,7 +235,7 @@ mod late_commits {
         .await
         .expect("the rows are taken");
         commit(running.db(), [taken("b", 2)]).await;
-        eventually(SOON, async || equal(script.done_of("b"), [1, 2])).await;
+        eventually(SOON, async || equal(script.kept_of("b"), [1, 2])).await;
         open.commit().await.expect("it commits");
         commit(running.db(), [taken("a", 1000)]).await;
         settle(&running).await;

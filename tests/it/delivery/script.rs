@@ -1,5 +1,6 @@
 //! What the handlers of a case do, and what they were seen doing.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use shared::prelude::*;
@@ -69,10 +70,26 @@ impl Script {
         self.0.done.lock().unwrap().clone()
     }
 
+    /// The last call of each event that succeeded, in the order in which they ended: what else succeeded was undone
+    /// together with an event in the same transaction that did not.
+    pub(crate) fn kept(&self) -> Vec<Call> {
+        let mut kept = self.done();
+        kept.reverse();
+        let mut seen = HashSet::new();
+        kept.retain(|call| seen.insert((call.subscriber, call.meta.event_id.clone())));
+        kept.reverse();
+        kept
+    }
+
     /// The numbers of a topic that were handled, in order.
     pub(crate) fn done_of(&self, topic: &str) -> Vec<u32> {
         let done = self.done();
         done.iter().filter(|call| call.topic == topic).map(|call| call.number).collect()
+    }
+
+    /// The same of what was kept, in order.
+    pub(crate) fn kept_of(&self, topic: &str) -> Vec<u32> {
+        self.kept().iter().filter(|call| call.topic == topic).map(|call| call.number).collect()
     }
 
     /// Waits until that many calls have begun.
