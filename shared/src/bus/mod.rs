@@ -252,7 +252,8 @@ impl Bus {
         }
     }
 
-    /// The number of the connection to the server; `None` while there is none. The in-process bus has one for ever.
+    /// The number of the connection to the server, another one too after what was deleted there was made again; `None`
+    /// while there is none. The in-process bus has one for ever.
     pub(crate) fn link(&self) -> Option<u64> {
         match &self.transport {
             Transport::Local(_) => Some(0),

@@ -10,6 +10,7 @@ mod stored;
 mod topology;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ struct Inner {
     limits: topology::Limits,
     /// The streams that are known to exist, by domain.
     streams: Mutex<HashMap<String, Kept>>,
+    /// How often something was made again that had been deleted on the server.
+    repairs: Arc<AtomicU64>,
 }
 
 impl NatsBus {
@@ -55,7 +58,8 @@ impl NatsBus {
         connect::check_jetstream(url, &context).await?;
         connect::check_payload(&client, config.max_payload)?;
         let limits = topology::Limits::of(config);
-        let inner = Inner { client, context, ack_wait: config.ack_wait, limits, streams: Mutex::default() };
+        let (ack_wait, streams, repairs) = (config.ack_wait, Mutex::default(), Arc::default());
+        let inner = Inner { client, context, ack_wait, limits, streams, repairs };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -167,6 +171,7 @@ impl NatsBus {
                 route: route.clone(),
                 ack_wait: *ack_wait,
                 limits: limits.clone(),
+                repairs: Arc::clone(&self.inner.repairs),
             };
             consumers.push((consumer, origin));
         }

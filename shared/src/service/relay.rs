@@ -4,6 +4,7 @@ mod audit;
 mod chores;
 mod counters;
 mod leader;
+mod marking;
 mod nudges;
 mod reading;
 mod replay;
@@ -23,6 +24,7 @@ use self::chores::Chores;
 pub(crate) use self::counters::Counters;
 pub(crate) use self::leader::Leadership;
 use self::leader::{Candidate, Fence};
+use self::marking::{MARK, Marking};
 use self::nudges::Nudges;
 use self::schedule::Schedule;
 use crate::bus::{Ack, Bus};
@@ -35,9 +37,6 @@ use crate::time::Clock;
 
 /// The most events that are on their way to the bus at once.
 const WINDOW: usize = 1_024;
-
-/// The most acknowledged events that wait for being marked.
-const MARK: usize = 500;
 
 /// Between looking for work: shortly after some was found, and when there was none for a while.
 const POLL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
@@ -144,7 +143,7 @@ struct Relay {
     /// Until when a gap is open that is too large for `gaps`.
     wide_until: Instant,
     rescan_at: Instant,
-    acked: Vec<Published>,
+    marking: Marking,
     poll: Duration,
     chores: Chores,
     schedule: Schedule,
@@ -177,7 +176,7 @@ impl Relay {
             gaps: BTreeMap::new(),
             wide_until: Instant::now(),
             rescan_at: Instant::now() + reading::RESCAN,
-            acked: Vec::new(),
+            marking: Marking::default(),
             poll: POLL.0,
             chores: Chores::default(),
             schedule: Schedule::new(clock),
@@ -211,7 +210,17 @@ impl Relay {
                         self.acknowledged(pending, floor, result).await;
                         // mark what came together in one statement
                         self.take_acknowledgements().await;
-                        self.mark().await;
+                        self.start_marking();
+                        if self.known.len() < WINDOW / 2 {
+                            break;
+                        }
+                    }
+                    Some((batch, result)) = self.marking.next() => {
+                        let again = result.is_ok();
+                        self.marked(batch, result);
+                        if again {
+                            self.start_marking();
+                        }
                         if self.known.len() < WINDOW / 2 {
                             break;
                         }
@@ -230,7 +239,7 @@ impl Relay {
 
     /// Takes further acknowledgements that are there already.
     async fn take_acknowledgements(&mut self) {
-        while self.acked.len() < MARK {
+        while self.marking.waiting() < MARK {
             let Some(Some((pending, floor, result))) = self.in_flight.next().now_or_never() else { return };
             self.acknowledged(pending, floor, result).await;
         }
@@ -279,7 +288,7 @@ impl Relay {
         match result {
             Ok(ack) if self.believes(&pending, floor, &ack) => {
                 self.counters.took(&pending.event);
-                self.acked.push(Published {
+                self.marking.push(Published {
                     seq: pending.seq,
                     stream: ack.stream,
                     stream_seq: i64::try_from(ack.sequence).unwrap_or(i64::MAX),
@@ -326,27 +335,6 @@ impl Relay {
         self.poll = RETRY;
     }
 
-    async fn mark(&mut self) {
-        if self.acked.is_empty() {
-            return;
-        }
-        match self.db.outbox().mark(&self.acked, self.fence.epoch()).await {
-            Ok(rows) => {
-                if rows == 0 {
-                    // another process may have taken over
-                    self.fence.doubt();
-                }
-                for done in self.acked.drain(..) {
-                    self.known.remove(&done.seq);
-                }
-            }
-            Err(error) => {
-                // they stay known, so they are not sent again, and are marked with the next ones
-                tracing::warn!(error = error.report(), "published events cannot be marked; trying again");
-            }
-        }
-    }
-
     /// Publishes what the last handlers have committed, and waits a moment for acknowledgements under way, so that
     /// fewer events are sent twice.
     async fn wind_down(&mut self) {
@@ -362,6 +350,6 @@ impl Relay {
             }
         };
         let _ = tokio::time::timeout(Duration::from_secs(2), rest).await;
-        self.mark().await;
+        self.mark_all().await;
     }
 }

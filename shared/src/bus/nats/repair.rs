@@ -1,5 +1,7 @@
 //! What a subscription does when its consumer or stream is gone.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::Client;
@@ -18,6 +20,8 @@ pub(super) struct Origin {
     pub(super) route: Route,
     pub(super) ack_wait: Duration,
     pub(super) limits: Limits,
+    /// How often something was made again.
+    pub(super) repairs: Arc<AtomicU64>,
 }
 
 impl Origin {
@@ -26,10 +30,12 @@ impl Origin {
     /// The new consumer takes the stream from its start: where the old one was, nobody knows any more. What was handled,
     /// the inbox knows.
     pub(super) async fn repair(&self) -> Result<bool> {
-        let Self { client: _, context, domain, route, ack_wait, limits } = self;
+        let Self { client: _, context, domain, route, ack_wait, limits, repairs } = self;
         if topology::find_consumer(context, domain, route).await?.is_some() {
             return Ok(false);
         }
+        // before: nothing new shall be in the stream until what it has lost is published again
+        repairs.fetch_add(1, Ordering::AcqRel);
         topology::ensure_stream(context, domain, limits).await?;
         topology::ensure_consumer(context, domain, route, *ack_wait).await?;
         tracing::error!(

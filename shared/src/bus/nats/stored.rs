@@ -12,11 +12,13 @@ use super::{NatsBus, unavailable};
 use crate::error::Result;
 
 impl NatsBus {
+    /// Another number after each new connection, and after each repair of a stream or consumer.
     pub(in crate::bus) fn link(&self) -> Option<u64> {
         // The client counts a connection before it says that it is connected.
         match self.inner.client.connection_state() {
             async_nats::connection::State::Connected => {
-                Some(self.inner.client.statistics().connects.load(Ordering::Acquire))
+                let connections = self.inner.client.statistics().connects.load(Ordering::Acquire);
+                Some(connections + self.inner.repairs.load(Ordering::Acquire))
             }
             _ => None,
         }

@@ -23,7 +23,7 @@ pub(super) struct Chores {
 impl Relay {
     pub(super) async fn do_chores(&mut self) {
         // marks that failed before
-        self.mark().await;
+        self.start_marking();
         self.prune().await;
         self.report().await;
     }

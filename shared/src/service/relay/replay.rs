@@ -96,8 +96,8 @@ impl Relay {
 
     async fn audit(&mut self) -> Result<()> {
         // so that the ledger has everything that was acknowledged
-        self.mark().await;
-        if !self.acked.is_empty() {
+        self.mark_all().await;
+        if !self.marking.is_empty() {
             return Err(Error::Unavailable { what: "published events cannot be marked".into(), source: None });
         }
         let ledger = Ledger::new(self.db.clone());
@@ -133,7 +133,7 @@ impl Relay {
         self.known.clear();
         self.lanes.clear();
         self.stalled.clear();
-        self.acked.clear();
+        self.marking.clear();
         self.floors.clear();
         self.position = 0;
     }

@@ -1,0 +1,93 @@
+//! Noting what the bus took: one statement for many events, beside the sending of the next ones.
+
+use tokio::task::JoinSet;
+
+use super::Relay;
+use crate::db::Db;
+use crate::db::outbox::Published;
+use crate::error::Result;
+
+/// The most acknowledged events that are collected before anything else is looked at.
+pub(super) const MARK: usize = 500;
+
+/// What is acknowledged, and what of it is being noted.
+#[derive(Default)]
+pub(super) struct Marking {
+    acked: Vec<Published>,
+    under_way: Vec<Published>,
+    // at most one; it ends with the relay
+    statement: JoinSet<Result<u64>>,
+}
+
+impl Marking {
+    pub(super) fn push(&mut self, published: Published) {
+        self.acked.push(published);
+    }
+
+    /// How many wait for the next statement.
+    pub(super) fn waiting(&self) -> usize {
+        self.acked.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.acked.is_empty() && self.under_way.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Begins to note what waits, unless something is being noted.
+    fn start(&mut self, db: &Db, epoch: Option<i64>) {
+        if self.acked.is_empty() || !self.under_way.is_empty() {
+            return;
+        }
+        self.under_way = std::mem::take(&mut self.acked);
+        let (outbox, batch) = (db.outbox(), self.under_way.clone());
+        self.statement.spawn(async move { outbox.mark(&batch, epoch).await });
+    }
+
+    /// Waits for the end of the statement under way, with what it has noted; `None` when there is none.
+    pub(super) async fn next(&mut self) -> Option<(Vec<Published>, Result<u64>)> {
+        let result = self.statement.join_next().await?;
+        let result = result.unwrap_or_else(|_| Err(crate::bus::unavailable("the runtime is shutting down")));
+        Some((std::mem::take(&mut self.under_way), result))
+    }
+}
+
+impl Relay {
+    /// Begins to note what waits.
+    pub(super) fn start_marking(&mut self) {
+        self.marking.start(&self.db, self.fence.epoch());
+    }
+
+    pub(super) fn marked(&mut self, batch: Vec<Published>, result: Result<u64>) {
+        match result {
+            Ok(rows) => {
+                if rows == 0 {
+                    // another process may have taken over
+                    self.fence.doubt();
+                }
+                for done in batch {
+                    self.known.remove(&done.seq);
+                }
+            }
+            Err(error) => {
+                // they stay known, so they are not sent again, and are marked with the next ones
+                tracing::warn!(error = error.report(), "published events cannot be marked; trying again");
+                self.marking.acked.extend(batch);
+            }
+        }
+    }
+
+    /// Notes everything that is acknowledged, as far as the database takes it.
+    pub(super) async fn mark_all(&mut self) {
+        // what is under way, and then the rest
+        for _ in 0..2 {
+            self.start_marking();
+            if let Some((batch, result)) = self.marking.next().await {
+                self.marked(batch, result);
+            }
+        }
+    }
+}
