@@ -149,10 +149,11 @@ mod on_postgres {
             .await;
             leader.stop();
             writer.await.expect("everything is committed");
+            commit(&db, 61..=70).await;
             // the frozen one holds its lock, and the events still leave
             nothing_waits(&db).await;
             leader.cont();
-            commit(&db, 61..=100).await;
+            commit(&db, 71..=100).await;
             nothing_waits(&db).await;
             once_and_in_order(&place, &db, 1..=100).await;
             let lost = "the lock of the outbox was lost";
