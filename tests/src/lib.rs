@@ -49,7 +49,7 @@ pub use nats::{Nats, NatsOptions};
 pub use official::{Official, OfficialSchema};
 pub use pgbouncer::PgBouncer;
 pub use port::free_port;
-pub use postgres::Postgres;
+pub use postgres::{Certificate, Postgres};
 pub use process::{Launch, Process};
 pub use proxy::Proxy;
 pub use python::python;

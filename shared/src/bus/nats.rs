@@ -159,13 +159,25 @@ impl NatsBus {
     }
 
     pub(super) async fn subscribe(&self, route: Route) -> Result<Source> {
+        match self.consumers(route).await {
+            // what a user may not ask for, the server does not answer
+            Err(Error::Timeout { .. }) if self.ping().await.is_ok() => Err(Error::config(
+                "NATS_URL",
+                "the server answers, but not what was asked of it about streams and consumers",
+                "let the user publish to `$JS.API.>` and subscribe to `_INBOX.>`; with less, somebody else makes what `plan` shows",
+            )),
+            opened => opened,
+        }
+    }
+
+    async fn consumers(&self, route: Route) -> Result<Source> {
         let mut consumers = Vec::with_capacity(route.domains.len());
         for domain in &route.domains {
             self.ensure_stream(domain).await?;
-            let Inner { context, ack_wait, limits, .. } = &*self.inner;
+            let Inner { client, context, ack_wait, limits, .. } = &*self.inner;
             let consumer = topology::ensure_consumer(context, domain, &route, *ack_wait).await?;
             let origin = Origin {
-                client: self.inner.client.clone(),
+                advisories: advisories::listen(client, &topology::stream_name(domain), &route.durable).await?,
                 context: context.clone(),
                 domain: domain.clone(),
                 route: route.clone(),

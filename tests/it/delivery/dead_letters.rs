@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use shared::db::LetterFilter;
 use shared::prelude::*;
-use tests::eventually;
+use tests::{equal, eventually};
 
 use crate::handlers::{keep, look, service, tell};
 use crate::script::{Gate, Script};
-use crate::surroundings::{SOON, Surroundings, cases, commit, kept, letters, no_letters, settle};
+use crate::surroundings::{Foreign, SOON, Surroundings, cases, commit, kept, letters, no_letters, settle};
 use crate::vocabulary::taken;
 
 cases! {
@@ -18,8 +19,9 @@ cases! {
         a_letter_of_a_handler_without_a_transaction_is_replayed,
         a_replay_that_is_dropped_leaves_the_letter,
         a_letter_is_purged,
+        letters_are_found_by_conditions,
     ],
-    lasting: [a_letter_outlives_its_process],
+    lasting: [many_letters_are_replayed_in_order_once, a_letter_outlives_its_process],
     on_nats: [],
 }
 
@@ -64,7 +66,7 @@ async fn a_letter_is_replayed_once(place: Surroundings) {
     place.deliver_all_again(&running).await;
     eventually(SOON, async || {
         let suppressed = running.db().inbox().duplicates_suppressed().await;
-        tests::equal(suppressed.ok(), Some(1))
+        equal(suppressed.ok(), Some(1))
     })
     .await;
     settle(&running).await;
@@ -181,4 +183,86 @@ async fn a_letter_outlives_its_process(place: Surroundings) {
     assert!(running.replay(parked[0].id).await.expect("it is replayed"));
     assert_eq!(kept(running.db(), "keep").await, [1]);
     running.shutdown().await.expect("it ends in time");
+}
+
+async fn letters_are_found_by_conditions(place: Surroundings) {
+    let script = Script::new(async |call| match call.number {
+        1 => Err(Error::permanent("broken")),
+        2 => Err(Error::NotFound { entity: "Note" }),
+        _ => Ok(()),
+    });
+    let services =
+        [service("one", &script).subscribe(subscribers![keep]), service("two", &script).subscribe(subscribers![tell])];
+    let running = place.start(services).await;
+    commit(running.db(), [taken("a", 1), taken("b", 2), taken("c", 3)]).await;
+    let broken = Foreign::event("note.taken", "{}");
+    place.put(&running, std::slice::from_ref(&broken)).await;
+    eventually(SOON, async || equal(letters(running.db()).await.len(), 6)).await;
+    settle(&running).await;
+
+    let found = running.db().dead_letters();
+    let all = LetterFilter::all();
+    let count = async |filter: &LetterFilter| found.count_of(filter).await.expect("they are counted");
+    let minute = TimeDelta::minutes(1);
+    for (filter, letters) in [
+        (all.clone(), 6),
+        (all.clone().subscription("one_keep"), 3),
+        (all.clone().subscription("one"), 0),
+        (all.clone().event_type("note.taken"), 6),
+        (all.clone().reason("not_found"), 2),
+        (all.clone().reason("permanent").subscription("two_tell"), 1),
+        (all.clone().reason("missing_field"), 2),
+        (all.clone().reason("decode"), 2),
+        (all.clone().parked_since(time::now() - minute), 6),
+        (all.clone().parked_before(time::now() - minute), 0),
+    ] {
+        assert_eq!(count(&filter).await, letters, "{filter:?}");
+        let page = found.page(&filter, None).await.expect("they are read");
+        assert_eq!(u64::try_from(page.len()), Ok(letters), "{filter:?}");
+        let rest = match page.first() {
+            Some(first) => found.page(&filter, Some(first)).await.expect("they are read").len() + 1,
+            None => 0,
+        };
+        assert_eq!(rest, page.len(), "{filter:?}");
+    }
+
+    let purged = found.purge_all(&all.clone().reason("decode")).await.expect("they are deleted");
+    assert_eq!((purged, count(&all).await), (2, 4));
+    running.shutdown().await.expect("it ends in time");
+}
+
+async fn many_letters_are_replayed_in_order_once(place: Surroundings) {
+    let mended = Arc::new(AtomicBool::new(false));
+    let watched = Arc::clone(&mended);
+    let script = Script::new(move |call| {
+        let well = watched.load(Ordering::Relaxed) && call.number != 7;
+        async move { if well { Ok(()) } else { Err(Error::permanent("broken")) } }
+    });
+    let running = place.start([service("one", &script).subscribe(subscribers![keep, tell])]).await;
+    commit(running.db(), (1..=120).map(|number| taken("a", number))).await;
+    settle(&running).await;
+    mended.store(true, Ordering::Relaxed);
+
+    let filter = LetterFilter::all().subscription("one_keep");
+    let mut seen = Vec::new();
+    let replayed = running.replay_all(&filter, |letter, handled| seen.push((letter.id, handled))).await;
+    let replayed = replayed.expect("they are replayed");
+    assert_eq!((replayed.handled, replayed.failed, replayed.elsewhere), (119, 1, 0));
+    assert_eq!((seen.len(), seen.iter().filter(|(_, handled)| !handled).count()), (120, 1));
+    let done: Vec<u32> =
+        script.done().iter().filter(|call| call.subscriber == "keep").map(|call| call.number).collect();
+    let expected: Vec<u32> = (1..=120).filter(|number| *number != 7).collect();
+    assert_eq!(done, expected, "in the order in which they were parked");
+
+    // what failed again waits, and so does what is of the other subscription
+    let counted = async |filter: &LetterFilter| running.db().dead_letters().count_of(filter).await;
+    assert_eq!(counted(&filter).await.expect("they are counted"), 1);
+    assert_eq!(counted(&LetterFilter::all().subscription("one_tell")).await.expect("they are counted"), 120);
+    running.shutdown().await.expect("it ends in time");
+
+    // another service cannot handle them
+    let other = place.start([service("other", &script).subscribe(subscribers![tell])]).await;
+    let replayed = other.replay_all(&filter, |_, _| {}).await.expect("there is nothing to do");
+    assert_eq!((replayed.handled, replayed.failed, replayed.elsewhere), (0, 0, 1));
+    other.shutdown().await.expect("it ends in time");
 }

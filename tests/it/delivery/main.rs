@@ -10,6 +10,8 @@ mod surroundings;
 
 mod at_least_once;
 mod batches;
+#[cfg(all(feature = "sqlite", feature = "nats"))]
+mod connecting;
 mod context;
 mod dead_letters;
 mod duplicates;

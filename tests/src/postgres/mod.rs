@@ -16,6 +16,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, postgres::Pg
 use tokio::sync::OnceCell;
 
 use self::installation::installation;
+pub use self::tls::Certificate;
 use crate::clock::WallClock;
 use crate::disk::Disk;
 use crate::port::free_port;
@@ -127,7 +128,7 @@ impl Postgres {
         let files = Scratch::new("tls");
         // for the server's user, whoever that is
         fs::set_permissions(files.path(), fs::Permissions::from_mode(0o755)).expect("it is there");
-        let made = tls::Certificate::make(files.path());
+        let made = Certificate::make(files.path());
         let (certificate, key) = (made.certificate.to_string_lossy(), made.key.to_string_lossy());
         let mut settings = FAST.to_vec();
         settings.extend([("ssl", "on"), ("ssl_cert_file", &*certificate), ("ssl_key_file", &*key)]);

@@ -8,15 +8,22 @@ use std::process::Command;
 use super::installation::installation;
 
 /// Where the files of a server's certificate are.
-pub(super) struct Certificate {
-    pub(super) authority: PathBuf,
-    pub(super) certificate: PathBuf,
-    pub(super) key: PathBuf,
+#[derive(Debug)]
+pub struct Certificate {
+    /// The authority that signed it.
+    pub authority: PathBuf,
+    /// The certificate.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
 }
 
 impl Certificate {
     /// Makes one for `localhost` and 127.0.0.1.
-    pub(super) fn make(directory: &Path) -> Self {
+    ///
+    /// # Panics
+    /// When openssl is not installed (with the command that installs it).
+    pub fn make(directory: &Path) -> Self {
         let file = |name: &str| directory.join(name);
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let (authority, authority_key) = (file("authority.crt"), file("authority.key"));

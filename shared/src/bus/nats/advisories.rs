@@ -3,36 +3,39 @@
 //! The consumers of this library have no limit of deliveries. Should somebody set one, or terminate a message, the server
 //! says so once, to whoever listens, and never delivers the message again.
 
+use std::sync::Arc;
+
 use async_nats::jetstream::Context;
-use async_nats::{Message, Subscriber};
+use async_nats::{Client, Message, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use futures_util::stream::SelectAll;
 use serde::Deserialize;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::super::subscription::{Acker, Delivery};
+use super::super::unavailable;
 use super::repair::Origin;
-use super::topology;
+use crate::error::Result;
 use crate::event::{Delivered, Headers};
 
 /// The events of a consumer that are listened for.
 const EVENTS: [&str; 2] = ["MAX_DELIVERIES", "MSG_TERMINATED"];
 
-/// What is told of one consumer. Of all processes with this subscription one hears each event.
-pub(super) async fn listen(origin: &Origin) -> Vec<Subscriber> {
-    let Origin { client, domain, route, .. } = origin;
-    let stream = topology::stream_name(domain);
-    let mut subscribers = Vec::with_capacity(EVENTS.len());
+/// What is told of one consumer. A process that stands by hears it too, and looks at it when its turn comes: the one that
+/// had the message may be the one that is gone.
+pub(super) type Advisories = Arc<Mutex<SelectAll<Subscriber>>>;
+
+/// Listens, from before the first request for messages: in answer to one the server may give a message up.
+pub(super) async fn listen(client: &Client, stream: &str, durable: &str) -> Result<Advisories> {
+    let mut advisories = SelectAll::new();
     for event in EVENTS {
-        let subject = format!("$JS.EVENT.ADVISORY.CONSUMER.{event}.{stream}.{}", route.durable);
-        match client.queue_subscribe(subject, route.durable.clone()).await {
-            Ok(subscriber) => subscribers.push(subscriber),
-            // only when the connection is closed for good
-            Err(_) => tracing::warn!(subscription = %route.durable, "advisories of the server cannot be listened to"),
-        }
+        let subject = format!("$JS.EVENT.ADVISORY.CONSUMER.{event}.{stream}.{durable}");
+        let subscriber = client.subscribe(subject).await;
+        advisories.push(subscriber.map_err(|_| unavailable("advisories cannot be subscribed to"))?);
     }
-    subscribers
+    Ok(Arc::new(Mutex::new(advisories)))
 }
 
 #[derive(Deserialize)]
@@ -44,28 +47,21 @@ struct Advisory {
 }
 
 /// Hands over what the server has given up, until stopped.
-pub(super) async fn run(
-    origin: &Origin,
-    subscribers: Vec<Subscriber>,
-    sender: mpsc::Sender<Delivery>,
-    stop: CancellationToken,
-) {
-    let mut advisories = futures_util::stream::select_all(subscribers);
-    loop {
-        let message = tokio::select! {
-            () = stop.cancelled() => return,
-            message = advisories.next() => message,
-        };
-        let Some(message) = message else { return };
-        let delivery = tokio::select! {
-            () = stop.cancelled() => return,
-            delivery = read(&origin.context, &origin.route.durable, &message) => delivery,
-        };
-        if let Some(delivery) = delivery
-            && sender.send(delivery).await.is_err()
-        {
-            return;
+pub(super) async fn run(origin: &Origin, sender: mpsc::Sender<Delivery>, stop: CancellationToken) {
+    let hand_over = async {
+        let mut advisories = origin.advisories.lock().await;
+        while let Some(message) = advisories.next().await {
+            let delivery = read(&origin.context, &origin.route.durable, &message).await;
+            if let Some(delivery) = delivery
+                && sender.send(delivery).await.is_err()
+            {
+                return;
+            }
         }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = hand_over => {}
     }
 }
 

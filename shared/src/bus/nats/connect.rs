@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::context::AccountErrorKind;
 use async_nats::jetstream::{self, ErrorCode};
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, ServerAddr};
 
 use crate::config::{Config, KNOWN_PASSWORDS, Profile, redact};
 use crate::error::{Error, Result};
@@ -57,9 +57,11 @@ pub(super) async fn connect(url: &str, config: &Config) -> Result<Client> {
         ConnectErrorKind::TimedOut => {
             error(url, "the server does not answer", "check host and port, and whether it is a NATS server")
         }
-        ConnectErrorKind::Tls => {
-            error(url, "the TLS handshake failed", "check the server's certificate; `tls://` requires TLS")
-        }
+        kind if kind == ConnectErrorKind::Tls || is_untrusted(&e) => error(
+            url,
+            "the TLS handshake failed",
+            "check the server's certificate; `NATS_CA` names the file of an authority that the system does not know",
+        ),
         _ => error(
             url,
             "the server cannot be reached, or it is no NATS server",
@@ -101,6 +103,12 @@ async fn secured(mut options: ConnectOptions, config: &Config) -> Result<Connect
         (None, Some(_)) => return Err(incomplete("NATS_CERTIFICATE", "NATS_CERTIFICATE_KEY")),
     }
     Ok(options)
+}
+
+/// Whether the other side spoke TLS, and was not believed.
+fn is_untrusted(error: &ConnectError) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+    source.is_some_and(|source| source.kind() == std::io::ErrorKind::InvalidData)
 }
 
 fn incomplete(missing: &'static str, given: &str) -> Error {

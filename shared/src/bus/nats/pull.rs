@@ -114,9 +114,7 @@ impl Consumers {
             };
             let (origin, sender, stop) = (origin.clone(), sender.clone(), stop.clone());
             tasks.spawn(async move {
-                // before the first request: in answer to one the server may give a message up
-                let advisories = advisories::listen(&origin).await;
-                tokio::join!(advisories::run(&origin, advisories, sender, stop), puller.run());
+                tokio::join!(advisories::run(&origin, sender, stop), puller.run());
             });
         }
         (receiver, Pullers { _tasks: tasks, stop, paused })

@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use async_nats::Client;
 use async_nats::jetstream::Context;
 
 use super::super::subscription::Route;
+use super::advisories::Advisories;
 use super::topology::{self, Limits};
 use crate::error::Result;
 
 /// Where a consumer came from, so that it can be made again.
 #[derive(Clone)]
 pub(super) struct Origin {
-    pub(super) client: Client,
+    pub(super) advisories: Advisories,
     pub(super) context: Context,
     pub(super) domain: String,
     pub(super) route: Route,
@@ -30,7 +30,7 @@ impl Origin {
     /// The new consumer takes the stream from its start: where the old one was, nobody knows any more. What was handled,
     /// the inbox knows.
     pub(super) async fn repair(&self) -> Result<bool> {
-        let Self { client: _, context, domain, route, ack_wait, limits, repairs } = self;
+        let Self { advisories: _, context, domain, route, ack_wait, limits, repairs } = self;
         if topology::find_consumer(context, domain, route).await?.is_some() {
             return Ok(false);
         }
