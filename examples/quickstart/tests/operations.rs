@@ -107,6 +107,7 @@ async fn letters_are_listed_shown_replayed_and_purged() {
     }
     Operator::says(&operator.run("dead-letters purge --older-than 1d").await, 0, &["0 deleted"]);
     Operator::says(&operator.run(&format!("dead-letters purge {}", ids[0])).await, 0, &["deleted"]);
+    Operator::says(&operator.run("migrate").await, 0, &["tables are there"]);
     let replay = operator.run("dead-letters replay --subscription reminders_remind").await;
     Operator::says(&replay, 0, &["2 handled, 0 failed again"]);
     Operator::says(&operator.run("dead-letters replay --all").await, 0, &["0 handled"]);

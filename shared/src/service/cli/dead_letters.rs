@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use uuid::Uuid;
 
 use super::super::{Service, running};
@@ -33,9 +33,10 @@ pub(super) enum DeadLetterCommand {
         expose: bool,
     },
     /// Handle letters again, now: one, those that the conditions leave, or all
+    #[command(group(meant()))]
     Replay {
         /// The letter's id
-        #[arg(required_unless_present_any = NEEDED, conflicts_with_all = NEEDED)]
+        #[arg(conflicts_with_all = NEEDED)]
         id: Option<Uuid>,
         #[command(flatten)]
         which: Which,
@@ -44,9 +45,10 @@ pub(super) enum DeadLetterCommand {
         all: bool,
     },
     /// Delete letters for good: one, those that the conditions leave, or all
+    #[command(group(meant()))]
     Purge {
         /// The letter's id
-        #[arg(required_unless_present_any = NEEDED, conflicts_with_all = NEEDED)]
+        #[arg(conflicts_with_all = NEEDED)]
         id: Option<Uuid>,
         #[command(flatten)]
         which: Which,
@@ -65,6 +67,11 @@ impl Default for DeadLetterCommand {
 const CONDITIONS: [&str; 5] = ["subscription", "event_type", "reason", "older_than", "newer_than"];
 
 const NEEDED: [&str; 6] = ["all", "subscription", "event_type", "reason", "older_than", "newer_than"];
+
+/// Saying nothing means nothing.
+fn meant() -> ArgGroup {
+    ArgGroup::new("meant").required(true).multiple(true).arg("id").args(NEEDED)
+}
 
 /// Conditions on letters.
 #[derive(Args, Default)]
