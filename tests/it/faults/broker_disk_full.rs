@@ -2,7 +2,17 @@
 
 use tests::{Disk, Nats, Postgres};
 
-use crate::place::Place;
+use crate::child::Child;
+use crate::place::{BOTH, Place};
+
+const MB: usize = 1_000_000;
+
+/// All that waits meanwhile, and what may be in memory of it: the relay has some 1,000 events on their way, each of them
+/// several times, in rows, in messages and in the buffers of two connections.
+const WAITING: usize = 12_000;
+const BATCH: usize = 1_000;
+const EACH: usize = 20_000;
+const CEILING: usize = 190 * MB;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_stay_and_are_published_when_there_is_room() {
@@ -23,5 +33,34 @@ async fn rows_stay_and_are_published_when_there_is_room() {
     disk.free();
     // facts of this server: it is broken until it starts again
     nats.restart().await;
+    place.holds_and_ends([child]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_does_not_wait_in_memory() {
+    let mut nats = Nats::start().await;
+    let place = Place::on(Postgres::shared().await, &nats).await;
+    let child = Child::ready(place.child(BOTH)).await;
+    place.make(30).await;
+    place.holds().await;
+    let before = child.peak_memory();
+    nats.kill();
+    for _ in 0..WAITING / BATCH {
+        let waiting = sqlx::query(
+            "INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at) \
+             SELECT gen_random_uuid(), 'bulk.made', 'bulk.made', i % 100, '{\"ce-type\":\"bulk.made\"}', \
+             convert_to(to_json(repeat('x', $1))::text, 'UTF8'), now() FROM generate_series(1, $2) AS i",
+        )
+        .bind(EACH as i32)
+        .bind(BATCH as i32);
+        waiting.execute(place.db.postgres().expect("it is Postgres")).await.expect("the rows are taken");
+    }
+    place.make(10).await;
+    child.says("health: database true, bus false").await;
+    nats.restart().await;
+    place.holds().await;
+    let grown = child.peak_memory().saturating_sub(before);
+    println!("{} bytes waited, the process grew by {grown}", WAITING * EACH);
+    assert!(grown < CEILING, "it grew by {grown} bytes");
     place.holds_and_ends([child]).await;
 }

@@ -5,7 +5,7 @@ use tests::{Disk, Nats, Postgres, eventually};
 
 use crate::child::{Child, SLOW};
 use crate::ledger::{BOOKS, Wanted};
-use crate::place::{BOTH, LONG, Place};
+use crate::place::{BOTH, LONG, Place, at_least};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn writing_fails_cleanly_and_nothing_is_parked() {
@@ -21,12 +21,9 @@ async fn writing_fails_cleanly_and_nothing_is_parked() {
     place.handled(20).await;
 
     disk.fill();
-    // far more than the tries of every event that can be under way
-    eventually(LONG, async || {
-        let failed = child.log().matches("the event waits").count();
-        if failed >= 60 { Ok(()) } else { Err(format!("{failed} failures")) }
-    })
-    .await;
+    // every event that can be under way has failed, and some have been tried again
+    child.says("paused: what the subscription needs is away").await;
+    eventually(LONG, async || at_least(child.log().matches("the event waits").count(), 20)).await;
     let letters = place.db.dead_letters().list().await.expect("reading needs no room");
     assert_eq!(letters.len(), 2, "{letters:?}");
     let large = Wanted { name: "large".to_owned(), book: BOOKS[0], bad: false, padding: 500_000 };
