@@ -112,6 +112,7 @@ impl FromStr for Profile {
 }
 
 /// Passwords that are known to everybody.
+#[cfg(any(feature = "postgres", feature = "nats"))]
 pub(crate) const KNOWN_PASSWORDS: &[&str] =
     &["", "postgres", "nats", "password", "passwd", "admin", "root", "secret", "changeme", "test"];
 

@@ -25,6 +25,7 @@ pub(crate) struct Post {
     /// What the claim is called.
     name: Arc<str>,
     /// The subscription, if this is a part of it: the parts are shared out among the processes.
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code))] // a SQLite file has one process
     group: Option<(String, Part)>,
     tenure: watch::Sender<Tenure>,
 }
@@ -36,6 +37,7 @@ enum Tenure {
     None,
     Held(Held),
     /// Another process shall have it: this one is to end its work.
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code))] // a SQLite file has one process
     Asked(Held),
     /// It has ended its work and does not need it any more.
     Done(Held),
