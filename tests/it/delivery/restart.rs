@@ -61,7 +61,11 @@ async fn services_that_are_dropped_in_the_middle_go_on_at_the_next_start(mut pla
     let running = place.start([service("one", &script).subscribe(subscribers![keep])]).await;
     settle(&running).await;
     assert_eq!(kept(running.db(), "keep").await, (1..=8).collect::<Vec<i32>>());
-    assert_eq!(script.done_of("a"), (1..=8).collect::<Vec<u32>>());
+    // What shared its transaction with the one that was dropped was rolled back with it, and ran again.
+    let done = script.done_of("a");
+    let mut seen = std::collections::HashSet::new();
+    let first: Vec<u32> = done.iter().copied().filter(|number| seen.insert(*number)).collect();
+    assert_eq!(first, (1..=8).collect::<Vec<u32>>(), "{done:?}");
     no_letters(running.db()).await;
     running.shutdown().await.expect("it ends in time");
 }
