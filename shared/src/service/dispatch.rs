@@ -1,7 +1,9 @@
 //! From deliveries to handlers: a lane per ordering key, so many keys at once.
 //!
-//! One task owns all state of a subscription; handlers run in tasks that it owns. A key has at most one event
-//! under way, and while its head waits for a retry only this key waits.
+//! One task owns all state of a subscription; handlers run in tasks that it owns. The events of a key are handled one
+//! after another, and while its head waits for a retry only this key waits.
+
+mod lane;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tokio_util::time::DelayQueue;
 
+use self::lane::{Done, Held, Lane, LaneState, Work};
 use super::claims::{Over, Turn};
 use super::handle::{Subscription, Verdict};
 use super::subscriber::{BatchSize, Spread};
@@ -30,65 +33,12 @@ pub(crate) struct Stopping {
     pub(crate) grace: Duration,
 }
 
-/// The lane of an ordering key; an event without a key has one of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Lane {
-    Key(String),
-    Alone(u64),
-}
-
-/// A message on its way through the subscription.
-struct Held {
-    delivery: Delivery,
-    attempt: u32,
-}
-
 /// Waits until a batch need not wait any longer for being filled; for ever, when none does.
 async fn filled(when: Option<Instant>) {
     match when {
         Some(when) => tokio::time::sleep_until(when).await,
         None => std::future::pending().await,
     }
-}
-
-#[derive(Default)]
-struct LaneState {
-    /// The head is under way or waits for its retry; the rest waits for the head. Several are under way when they share a
-    /// transaction, from the head on.
-    queue: VecDeque<Held>,
-    /// How many of them, from the head on, are to be handled one by one.
-    alone: usize,
-}
-
-/// What a task is doing.
-enum Work {
-    /// The head of a lane.
-    One(Lane),
-    /// So many of each lane, from its head on, in one transaction.
-    Together(Vec<(Lane, usize)>),
-}
-
-impl Work {
-    fn lanes(&self) -> impl Iterator<Item = &Lane> {
-        let (one, together) = match self {
-            Self::One(lane) => (Some(lane), &[][..]),
-            Self::Together(lanes) => (None, &lanes[..]),
-        };
-        one.into_iter().chain(together.iter().map(|(lane, _)| lane))
-    }
-
-    fn messages(&self) -> usize {
-        match self {
-            Self::One(_) => 1,
-            Self::Together(lanes) => lanes.iter().map(|(_, taken)| taken).sum(),
-        }
-    }
-}
-
-/// What has come of it.
-enum Result {
-    One(Verdict),
-    Together(Vec<Outcome>),
 }
 
 /// How a run of a subscription has ended.
@@ -146,7 +96,7 @@ struct Dispatcher {
     filling: Option<Instant>,
     /// Whether there is nothing to do but to wait for that.
     is_filling: bool,
-    running: JoinSet<Result>,
+    running: JoinSet<Done>,
     under_way: HashMap<Id, Work>,
     retries: DelayQueue<Lane>,
     next_alone: u64,
@@ -300,30 +250,30 @@ impl Dispatcher {
         let Some(head) = self.lanes.get(&lane).and_then(|state| state.queue.front()) else { return };
         let (subscription, fence) = (Arc::clone(&self.subscription), self.turn.fence().cloned());
         let (message, attempt) = (head.delivery.message.clone(), head.attempt);
-        let handle = async move { Result::One(subscription.handle(&message, attempt, None, fence.as_ref()).await) };
+        let handle = async move { Done::One(subscription.handle(&message, attempt, None, fence.as_ref()).await) };
         let task = self.running.spawn(handle);
         self.under_way.insert(task.id(), Work::One(lane));
     }
 
     fn start_together(&mut self, members: Vec<Member>, lanes: Vec<(Lane, usize)>) {
         let (subscription, fence) = (Arc::clone(&self.subscription), self.turn.fence().cloned());
-        let handle = async move { Result::Together(subscription.handle_together(&members, fence.as_ref()).await) };
+        let handle = async move { Done::Together(subscription.handle_together(&members, fence.as_ref()).await) };
         let task = self.running.spawn(handle);
         self.under_way.insert(task.id(), Work::Together(lanes));
     }
 
-    async fn finished(&mut self, joined: std::result::Result<(Id, Result), tokio::task::JoinError>) {
+    async fn finished(&mut self, joined: Result<(Id, Done), tokio::task::JoinError>) {
         let (id, result) = match joined {
             Ok((id, result)) => (id, Some(result)),
             // handlers' panics are caught inside; this is a panic of the library, of what runs after a commit, or an abort
             Err(error) => (error.id(), None),
         };
         match (self.under_way.remove(&id), result) {
-            (Some(Work::One(lane)), Some(Result::One(verdict))) => self.finished_one(lane, verdict).await,
+            (Some(Work::One(lane)), Some(Done::One(verdict))) => self.finished_one(lane, verdict).await,
             (Some(Work::One(lane)), _) => {
                 self.finished_one(lane, Verdict::Again { pause: Duration::from_secs(1), counts: true }).await;
             }
-            (Some(Work::Together(lanes)), Some(Result::Together(outcomes))) => {
+            (Some(Work::Together(lanes)), Some(Done::Together(outcomes))) => {
                 self.finished_together(lanes, outcomes).await;
             }
             (Some(Work::Together(lanes)), _) => self.finished_together(lanes, Vec::new()).await,
