@@ -109,7 +109,8 @@ pub(crate) struct Watch {
 impl Watch {
     /// Waits until it has opened or closed, or it is time for another try. For ever, when nothing of it comes to pass.
     pub(crate) async fn changed(&mut self) {
-        let next = match &*self.state.borrow_and_update() {
+        // what has changed since the last time counts: it is not marked as seen here
+        let next = match &*self.state.borrow() {
             State::Open(outage) if outage.next > Instant::now() => Some(outage.next),
             _ => None,
         };
