@@ -15,9 +15,11 @@ async fn writing_fails_cleanly_and_nothing_is_parked() {
     // A dead letter has room in the page of this one, while what handlers write has none.
     let bad = Wanted { name: "bad".to_owned(), book: BOOKS[0], bad: true, padding: 0 };
     place.record.make(&place.db, &[bad], true).await.expect("it commits");
-    let child = Child::ready(place.child(BOTH).env(SLOW, "30")).await;
-    place.holds().await;
+    let child = place.serve().await;
+    place.holds_and_ends([child]).await;
+    // much to do, made while nobody did it
     place.make(600).await;
+    let child = Child::ready(place.child(BOTH).env(SLOW, "200")).await;
     place.handled(20).await;
 
     disk.fill();
