@@ -25,12 +25,15 @@ cases! {
     on_nats: [],
 }
 
-/// The batches that were handled, as topics and numbers; those with the number 999 are refused.
+/// A batch, as topics and numbers.
+type Handled = Vec<(String, u32)>;
+
+/// The batches that were handled; those with the number 999 are refused.
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<Vec<(String, u32)>>>>);
+struct Seen(Arc<Mutex<Vec<Handled>>>);
 
 impl Seen {
-    fn batches(&self) -> Vec<Vec<(String, u32)>> {
+    fn batches(&self) -> Vec<Handled> {
         self.0.lock().unwrap().clone()
     }
 }
