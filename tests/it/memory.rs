@@ -52,10 +52,9 @@ async fn fill(db: &Db) {
     if let Some(pool) = db.postgres() {
         let sql = "INSERT INTO blobs SELECT g, repeat('x', $1) FROM generate_series(1, $2) AS g";
         sqlx::query(sql).bind(CONTENT as i32).bind(ROWS).execute(pool).await.unwrap();
-        return;
     }
     #[cfg(feature = "sqlite")]
-    {
+    if db.sqlite().is_some() {
         let sql = "WITH RECURSIVE g(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM g WHERE i < $2) \
                    INSERT INTO blobs SELECT i, printf('%.*c', $1, 'x') FROM g";
         db.transaction(async |tx| {
