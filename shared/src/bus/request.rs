@@ -107,11 +107,13 @@ impl Bus {
     ///     if query.ward == 7 { Ok(12) } else { Err(Error::NotFound { entity: "Ward" }) }
     /// }
     ///
+    /// # #[cfg(feature = "sqlite")] {
     /// let wards = Service::new("wards").respond(responders![count]);
     /// let service = shared::testing::TestService::start([wards]).await?;
     /// assert_eq!(service.bus().request(&CountBeds { ward: 7 }).await?, 12);
     /// let error = service.bus().request(&CountBeds { ward: 8 }).await.unwrap_err();
     /// assert_eq!(error.kind(), shared::ErrorKind::NotFound);
+    /// # }
     /// # Ok::<(), Error>(()) }).unwrap();
     /// ```
     ///
