@@ -398,8 +398,8 @@ impl Db {
     /// sqlx's pool, if this is Postgres: the way out for what this library does not offer.
     ///
     /// Connections that this library has just used are usually kept for its next statement, which saves a round trip.
-    /// From the first call on they go back to the pool each time, so that nobody waits there for one; of a handle made
-    /// by another `connect` they do not.
+    /// From the first call on, this handle and its clones give them back to the pool each time, so that nobody waits
+    /// there for one. A handle of another `connect` has a pool of its own.
     #[cfg(feature = "postgres")]
     #[must_use]
     pub fn postgres(&self) -> Option<&sqlx::PgPool> {

@@ -131,7 +131,16 @@ impl Dispatcher {
             }
         };
         // what is not finished may be under way elsewhere already
-        let grace = if why == Some(Over::Lost) { Duration::ZERO } else { stopping.grace };
+        let grace = if why == Some(Over::Lost) {
+            tracing::warn!(
+                subscription = %self.subscription.durable,
+                "another process may have this subscription now, since the database did not confirm in time that it is \
+                 this one's; what was under way is undone here, and it goes on here or there"
+            );
+            Duration::ZERO
+        } else {
+            stopping.grace
+        };
         let unfinished = self.wind_down(source, heartbeat, grace).await;
         if why.is_some() { Ended::Over } else { Ended::Stopped { unfinished } }
     }
