@@ -7,6 +7,7 @@ mod attribute;
 mod diagnostics;
 mod entity;
 mod event;
+mod handler;
 mod json_schema;
 mod migrations;
 #[cfg(test)]

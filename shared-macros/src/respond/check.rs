@@ -1,11 +1,12 @@
 //! From what was written to a model that can be expanded without failing.
 
 use quote::quote_spanned;
-use syn::{FnArg, LitStr, ReturnType, Signature, Type, TypeReference};
+use syn::{LitStr, ReturnType, Signature, Type};
 
-use super::{Function, Input, Options, Target, Timeout};
+use super::{Input, Options, Timeout, WORDS};
 use crate::attribute::{Count, Value};
 use crate::diagnostics::Errors;
+use crate::handler::{Argument, Function, Target, kind, signature, ungrouped};
 use crate::spans::at;
 use crate::subject::{Grammar, parse};
 use crate::subscribe::millis;
@@ -22,19 +23,10 @@ pub(super) struct Model {
     pub(super) timeout: Option<u64>,
 }
 
-/// An argument after the query.
-pub(super) enum Argument {
-    /// `&mut T`, by the type behind it.
-    Transaction(Type),
-    Extractor(Type),
-}
-
-const ONE_QUERY_FIRST: &str = "a responder takes exactly one query, first and by value";
-
 const CONCURRENCY: std::ops::RangeInclusive<u32> = 1..=10_000;
 
 pub(super) fn check(input: Input, errors: &mut Errors) -> Option<Model> {
-    let target = input.target();
+    let target = input.function.as_ref().and_then(Function::target);
     let subject = input.subject.filter(|text| match parse(&text.value(), Grammar::Subject) {
         Ok(_) => true,
         Err(mistake) => {
@@ -46,9 +38,9 @@ pub(super) fn check(input: Input, errors: &mut Errors) -> Option<Model> {
     let concurrency = concurrency.map(|value| at_once(value, errors));
     let timeout = timeout.map(|value| duration(value, errors));
     let Function { sig, .. } = input.function?;
-    kind(&sig, errors);
+    kind(&sig, &WORDS, errors);
     let output = output(&sig, errors);
-    let (query, arguments) = arguments(&sig, errors)?;
+    let (query, arguments) = signature(&sig, &WORDS, errors)?;
     Some(Model {
         target: target?,
         subject: subject?,
@@ -60,20 +52,6 @@ pub(super) fn check(input: Input, errors: &mut Errors) -> Option<Model> {
     })
 }
 
-/// What a responder is, apart from its arguments.
-fn kind(sig: &Signature, errors: &mut Errors) {
-    if sig.asyncness.is_none() {
-        let name = &sig.ident;
-        errors.report(&sig.fn_token, format!("a responder is an async fn\nhelp: write `async fn {name}`"));
-    }
-    if !sig.generics.params.is_empty() {
-        errors.report(
-            &sig.generics,
-            "a responder has no generics: it is registered once, for one query\nhelp: use concrete types, and leave lifetimes out",
-        );
-    }
-}
-
 fn output(sig: &Signature, errors: &mut Errors) -> Option<Type> {
     match &sig.output {
         // what the query is answered with may be nothing
@@ -81,63 +59,16 @@ fn output(sig: &Signature, errors: &mut Errors) -> Option<Type> {
             let place = at(sig.ident.span());
             syn::parse2(quote_spanned!(place=> ())).ok()
         }
-        ReturnType::Type(_, ty) if !matches!(**ty, Type::ImplTrait(_) | Type::Never(_)) => Some((**ty).clone()),
-        ReturnType::Type(_, ty) => {
-            errors.report(
-                ty,
-                "a responder returns what its query is answered with\nhelp: write `-> Result<Appointment>`, with the type that `#[query(reply = …)]` says",
-            );
-            None
-        }
-    }
-}
-
-fn arguments(sig: &Signature, errors: &mut Errors) -> Option<(Type, Vec<Argument>)> {
-    let mut types = Vec::new();
-    for input in &sig.inputs {
-        match input {
-            FnArg::Receiver(receiver) => {
+        ReturnType::Type(_, ty) => match ungrouped(ty) {
+            ty @ (Type::ImplTrait(_) | Type::Never(_)) => {
                 errors.report(
-                    receiver,
-                    "a responder is a free function, without `self`\nhelp: take what it needs as `State<T>`",
+                    ty,
+                    "a responder returns what its query is answered with\nhelp: write `-> Result<Appointment>`, with the type that `#[query(reply = …)]` says",
                 );
-                return None;
+                None
             }
-            FnArg::Typed(argument) => types.push(ungrouped(&argument.ty)),
-        }
-    }
-    let mut types = types.into_iter();
-    let Some(query) = types.next() else {
-        let name = &sig.ident;
-        errors.report(name, format!("{ONE_QUERY_FIRST}\nhelp: write `async fn {name}(query: GetAppointment)`"));
-        return None;
-    };
-    if matches!(query, Type::Reference(_) | Type::ImplTrait(_)) {
-        errors.report(query, format!("{ONE_QUERY_FIRST}\nhelp: take the query itself; other arguments come after it"));
-        return None;
-    }
-    let mut arguments = Vec::new();
-    for ty in types {
-        match ty {
-            Type::ImplTrait(_) => errors.report(ty, "a responder has no generics: name the argument's type"),
-            Type::Reference(TypeReference { mutability: Some(_), elem, .. }) => {
-                if arguments.iter().any(|argument| matches!(argument, Argument::Transaction(_))) {
-                    errors.report(ty, "a responder has one transaction; remove this `&mut` argument");
-                }
-                arguments.push(Argument::Transaction((**elem).clone()));
-            }
-            _ => arguments.push(Argument::Extractor(ty.clone())),
-        }
-    }
-    Some((query.clone(), arguments))
-}
-
-/// The type without the invisible group that a `macro_rules` fragment has around it, and without parentheses.
-fn ungrouped(ty: &Type) -> &Type {
-    match ty {
-        Type::Group(group) => ungrouped(&group.elem),
-        Type::Paren(paren) => ungrouped(&paren.elem),
-        other => other,
+            ty => Some(ty.clone()),
+        },
     }
 }
 

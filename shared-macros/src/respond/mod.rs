@@ -6,13 +6,12 @@ mod check;
 mod expand;
 
 use darling::FromMeta;
-use darling::ast::NestedMeta;
-use proc_macro2::{Span, TokenStream};
-use syn::parse::{Parse as _, ParseStream};
-use syn::{Attribute, Ident, Lit, LitStr, Meta, Path, Signature, Visibility};
+use proc_macro2::TokenStream;
+use syn::{LitStr, Meta, Path};
 
-use crate::attribute::{Count, CratePath, Form, Keys, Value, crate_path, docs, options, text};
+use crate::attribute::{Count, CratePath, Form, Keys, Value, crate_path, options, text};
 use crate::diagnostics::Errors;
+use crate::handler::{Function, Words, subject};
 use crate::spans::generated;
 
 /// The raw model: nothing in it has been checked but the form of each value.
@@ -32,21 +31,6 @@ struct Options {
     krate: Option<Value<CratePath>>,
 }
 
-/// A function up to its body.
-struct Function {
-    attrs: Vec<Attribute>,
-    vis: Visibility,
-    sig: Signature,
-}
-
-/// The type beside the function, which it is registered by.
-struct Target {
-    cfgs: Vec<Attribute>,
-    vis: Visibility,
-    ident: Ident,
-    docs: String,
-}
-
 struct Timeout(LitStr);
 
 impl Form for Timeout {
@@ -59,13 +43,19 @@ impl Form for Timeout {
 
 const KEYS: Keys<'_> = Keys::of("respond", &["concurrency", "timeout", "crate"]);
 
-const NEEDS_SUBJECT: &str = "`#[respond]` needs the query's subject, for example `#[respond(\"appointment.get\")]`";
-const A_RESPONDER_IS: &str = "`#[respond]` belongs on a free async fn\nhelp: write `async fn get(query: GetAppointment) -> Result<Appointment> { … }`";
+const WORDS: Words = Words {
+    it: "a responder",
+    message: "query",
+    example: "GetAppointment",
+    needs_subject: "`#[respond]` needs the query's subject, for example `#[respond(\"appointment.get\")]`",
+    subject_keys: &["subject"],
+    misplaced: "`#[respond]` belongs on a free async fn\nhelp: write `async fn get(query: GetAppointment) -> Result<Appointment> { … }`",
+};
 
 pub(crate) fn expand_respond(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::new();
     let input = Input::read(attribute, item.clone(), &mut errors);
-    let (krate, target) = (input.krate.clone(), input.target());
+    let (krate, target) = (input.krate.clone(), input.function.as_ref().and_then(Function::target));
     let model = check::check(input, &mut errors);
     let beside = match errors.finish(model) {
         Ok(model) => expand::expand(&krate, &model),
@@ -79,60 +69,11 @@ pub(crate) fn expand_respond(attribute: TokenStream, item: TokenStream) -> Token
 
 impl Input {
     fn read(attribute: TokenStream, item: TokenStream, errors: &mut Errors) -> Self {
-        let mut entries = errors.take(NestedMeta::parse_meta_list(attribute)).unwrap_or_default();
-        let unreadable = errors.len() > 0;
-        let subject = match entries.first() {
-            Some(NestedMeta::Lit(Lit::Str(_))) => match entries.remove(0) {
-                NestedMeta::Lit(Lit::Str(subject)) => Some(subject),
-                _ => None,
-            },
-            Some(NestedMeta::Lit(_)) => {
-                errors.report(&entries.remove(0), NEEDS_SUBJECT);
-                None
-            }
-            _ if unreadable => None,
-            _ => {
-                errors.report_at(Span::call_site(), NEEDS_SUBJECT);
-                // what was meant for the subject has just been answered
-                entries.retain(|entry| !matches!(entry, NestedMeta::Meta(meta) if meta.path().is_ident("subject")));
-                None
-            }
-        };
+        let (subject, entries) = subject(attribute, &WORDS, errors);
         let entries = KEYS.vet(entries, errors);
         let mut options: Options = options(&entries, errors);
         let krate = crate_path(options.krate.take(), errors);
-        Self { subject, options, krate, function: Function::read(item, errors) }
-    }
-
-    /// The type to emit, also when the declaration is refused; none for a method, beside which none can be.
-    fn target(&self) -> Option<Target> {
-        self.function.as_ref().filter(|function| function.sig.receiver().is_none()).map(|function| Target {
-            cfgs: function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
-            vis: function.vis.clone(),
-            ident: function.sig.ident.clone(),
-            docs: docs(&function.attrs),
-        })
-    }
-}
-
-impl Function {
-    fn read(item: TokenStream, errors: &mut Errors) -> Option<Self> {
-        let read = |input: ParseStream<'_>| {
-            let attrs = Attribute::parse_outer(input)?;
-            let vis = Visibility::parse(input)?;
-            let start = input.span();
-            let sig = Signature::parse(input);
-            let _body: TokenStream = input.parse()?;
-            Ok((attrs, vis, start, sig))
-        };
-        let (attrs, vis, start, sig) = errors.take(syn::parse::Parser::parse2(read, item))?;
-        match sig {
-            Ok(sig) => Some(Self { attrs, vis, sig }),
-            Err(_) => {
-                errors.report_at(start, A_RESPONDER_IS);
-                None
-            }
-        }
+        Self { subject, options, krate, function: Function::read(item, &WORDS, errors) }
     }
 }
 

@@ -2,15 +2,15 @@
 
 use std::ops::RangeInclusive;
 
-use syn::{FnArg, GenericArgument, LitStr, PathArguments, ReturnType, Safety, Signature, Type, TypeReference};
+use syn::{GenericArgument, LitStr, PathArguments, ReturnType, Type};
 
 use super::duration::{backoff, millis};
 use super::input::{
-    Backoff, BatchList, BatchOptions, Durable, Function, Input, Options, RetryList, RetryOptions, Target, Timeout,
-    Wait, Word,
+    Backoff, BatchList, BatchOptions, Durable, Input, Options, RetryList, RetryOptions, Timeout, WORDS, Wait, Word,
 };
 use crate::attribute::{Count, Flag, Keys, Value, options, plain_name};
 use crate::diagnostics::Errors;
+use crate::handler::{Argument, Function, Target, kind, signature, takes_transaction, ungrouped};
 use crate::subject::{Grammar, parse};
 
 /// The checked model.
@@ -23,13 +23,6 @@ pub(crate) struct Model {
     pub(crate) arguments: Vec<Argument>,
     pub(crate) output: Output,
     pub(crate) spec: Spec,
-}
-
-/// An argument after the event.
-pub(crate) enum Argument {
-    /// `&mut T`, by the type behind it.
-    Transaction(Type),
-    Extractor(Type),
 }
 
 /// What the function returns.
@@ -73,10 +66,8 @@ const MAX_WAIT: u64 = 10_000;
 const PARTITIONS: RangeInclusive<u32> = 2..=64;
 const MAX_NAME: usize = 64;
 
-const ONE_EVENT_FIRST: &str = "a subscriber takes exactly one event, first and by value";
-
 pub(crate) fn check(input: Input, errors: &mut Errors) -> Option<Model> {
-    let target = input.target();
+    let target = input.function.as_ref().and_then(Function::target);
     let pattern = input.pattern.filter(|text| match parse(&text.value(), Grammar::Pattern) {
         Ok(_) => true,
         Err(mistake) => {
@@ -90,15 +81,14 @@ pub(crate) fn check(input: Input, errors: &mut Errors) -> Option<Model> {
     let size = batch(size, errors);
     let spec = spec(options, input.function.as_ref(), errors);
     let Function { sig, .. } = input.function?;
-    kind(&sig, errors);
-    let signature = signature(&sig, errors);
-    let (taken, arguments) = signature?;
+    kind(&sig, &WORDS, errors);
+    let (taken, arguments) = signature(&sig, &WORDS, errors)?;
     let of = batch_of(&taken).cloned();
     match (&of, key) {
         (None, Some(key)) => {
             errors.report_at(key, "`batch` is for a subscriber that takes many events at once\nhelp: take a `Batch<…>` of the event, or remove this");
         }
-        (Some(_), _) if !arguments.iter().any(|argument| matches!(argument, Argument::Transaction(_))) => {
+        (Some(_), _) if !takes_transaction(&arguments) => {
             errors.report(&taken, "a batch is handled in one transaction, which this subscriber does not take\nhelp: add an argument `tx: &mut Tx`");
         }
         _ => {}
@@ -146,84 +136,6 @@ fn batch(given: Option<Value<BatchList>>, errors: &mut Errors) -> Option<(u32, u
     Some((max?, wait?))
 }
 
-/// What a handler is, apart from its arguments.
-fn kind(sig: &Signature, errors: &mut Errors) {
-    if sig.asyncness.is_none() {
-        let name = &sig.ident;
-        errors.report(&sig.fn_token, format!("a subscriber is an async fn\nhelp: write `async fn {name}`"));
-    }
-    if let Some(token) = &sig.constness {
-        errors.report(token, "a subscriber is a plain async fn, without `const`");
-    }
-    if let Safety::Unsafe(token) = &sig.safety {
-        errors.report(token, "a subscriber is a plain async fn, without `unsafe`: the library calls it");
-    }
-    if let Some(abi) = &sig.abi {
-        errors.report(abi, "a subscriber is a plain async fn, without an ABI");
-    }
-    if !sig.generics.params.is_empty() {
-        errors.report(
-            &sig.generics,
-            "a subscriber has no generics: it is registered once, for one event\nhelp: use concrete types, and leave lifetimes out",
-        );
-    }
-}
-
-fn signature(sig: &Signature, errors: &mut Errors) -> Option<(Type, Vec<Argument>)> {
-    let mut types = Vec::new();
-    for input in &sig.inputs {
-        match input {
-            FnArg::Receiver(receiver) => {
-                errors.report(
-                    receiver,
-                    "a subscriber is a free function, without `self`\nhelp: take what it needs as `State<T>`",
-                );
-                return None;
-            }
-            FnArg::Typed(argument) => types.push(ungrouped(&argument.ty)),
-        }
-    }
-    let mut types = types.into_iter();
-    let Some(event) = types.next() else {
-        errors.report(
-            &sig.ident,
-            format!("{ONE_EVENT_FIRST}\nhelp: write `async fn {}(event: AppointmentScheduled)`", sig.ident),
-        );
-        return None;
-    };
-    if let Type::Reference(reference) = event {
-        let help = match reference.mutability {
-            Some(_) => "the event comes before all other arguments",
-            None => "take the event itself; arguments by reference come after it",
-        };
-        errors.report(event, format!("{ONE_EVENT_FIRST}\nhelp: {help}"));
-        return None;
-    }
-    if matches!(event, Type::ImplTrait(_)) {
-        errors.report(event, "a subscriber has no generics: it is registered once, for one event");
-        return None;
-    }
-    let arguments = arguments(types, errors);
-    Some((event.clone(), arguments))
-}
-
-fn arguments<'a>(types: impl Iterator<Item = &'a Type>, errors: &mut Errors) -> Vec<Argument> {
-    let mut arguments = Vec::new();
-    for ty in types {
-        match ty {
-            Type::ImplTrait(_) => errors.report(ty, "a subscriber has no generics: name the argument's type"),
-            Type::Reference(TypeReference { mutability: Some(_), elem, .. }) => {
-                if arguments.iter().any(|argument| matches!(argument, Argument::Transaction(_))) {
-                    errors.report(ty, "a subscriber has one transaction; remove this `&mut` argument");
-                }
-                arguments.push(Argument::Transaction((**elem).clone()));
-            }
-            _ => arguments.push(Argument::Extractor(ty.clone())),
-        }
-    }
-    arguments
-}
-
 fn output(output: &ReturnType) -> Output {
     match output {
         ReturnType::Default => Output::Unit,
@@ -231,15 +143,6 @@ fn output(output: &ReturnType) -> Output {
             Type::ImplTrait(_) | Type::Never(_) => Output::Unnamed,
             ty => Output::Type(Box::new(ty.clone())),
         },
-    }
-}
-
-/// The type without the invisible group that a `macro_rules` fragment has around it, and without parentheses.
-fn ungrouped(ty: &Type) -> &Type {
-    match ty {
-        Type::Group(group) => ungrouped(&group.elem),
-        Type::Paren(paren) => ungrouped(&paren.elem),
-        other => other,
     }
 }
 

@@ -1,24 +1,21 @@
 //! From the checked model to the type beside the function. Nothing here can fail.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote_spanned};
 use syn::{Path, Type};
 
-use super::check::{
-    Argument, DEFAULT_BACKOFF, DEFAULT_CONCURRENCY, DEFAULT_TIMEOUT, DEFAULT_TRIES, Model, Output, Spec, Spread,
-};
-use super::input::Target;
+use super::check::{DEFAULT_BACKOFF, DEFAULT_CONCURRENCY, DEFAULT_TIMEOUT, DEFAULT_TRIES, Model, Output, Spec, Spread};
 use crate::attribute::Count;
-use crate::spans::{
-    at, checked, checked_over, ends, generated, in_block, judged, projected, respanned, respanned_outside,
-};
+use crate::handler::{self, Argument, Method, Target};
+use crate::spans::{checked, checked_over, ends, generated, in_block, judged, projected, respanned};
 
 pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
     let Target { cfgs, ident, .. } = &model.target;
-    let declaration = declaration(&model.target);
+    let declaration = handler::declaration(&model.target);
     let event = judged(&model.event, &generated!(__shared::Handled));
     let (alias, gate) = gate(&model.event);
-    let (spec, check, call) = (spec(model), check(model, &gate), call(model, &event, &gate));
+    let check = handler::check(&model.arguments, |ty| extractor(ty, &gate));
+    let (spec, call) = (spec(model), call(model, &event, &gate));
     let (captures, publishes) = (captures(model, &gate), publishes(model, &gate));
     let beside_batch = beside_batch(model, &gate);
     let subscribe = generated! {
@@ -56,18 +53,6 @@ fn gate(event: &Type) -> (Option<TokenStream>, TokenStream) {
             (Some(generated!(type #name = #gate;)), generated!(#name))
         }
         _ => (None, gate),
-    }
-}
-
-/// The type that the function is registered by: of the same name, which types and functions may share.
-pub(crate) fn declaration(target: &Target) -> TokenStream {
-    let Target { cfgs, vis, ident, .. } = target;
-    generated! {
-        #(#cfgs)*
-        #[doc(hidden)]
-        #[allow(dead_code, missing_copy_implementations, missing_debug_implementations)]
-        #[allow(non_camel_case_types, unreachable_pub, clippy::empty_structs_with_brackets)]
-        #vis struct #ident {}
     }
 }
 
@@ -118,18 +103,14 @@ fn beside_batch(model: &Model, gate: &TokenStream) -> TokenStream {
 
 /// The description of the subscriber: what is not said is as `SubscriberSpec::new` has it.
 fn spec(model: &Model) -> TokenStream {
-    let (pattern, name, docs) = (&model.pattern, &model.spec.name, &model.target.docs);
+    let (pattern, name) = (&model.pattern, &model.spec.name);
     let Spec { tries, base, cap, concurrency, skip_unknown, timeout, .. } = model.spec;
     let spread = match model.spec.spread {
         Spread::ByOrder => None,
         Spread::Unordered => Some(generated!(.unordered())),
         Spread::Partitions(Count { value, .. }) => Some(generated!(.partitions(#value))),
     };
-    let place = model.target.ident.span();
-    let (file, line) = (quote_spanned!(place=> ::core::file!()), quote_spanned!(place=> ::core::line!()));
-    let docs = (!docs.is_empty()).then(|| generated!(.docs(#docs)));
-    let transactional = model.arguments.iter().any(|argument| matches!(argument, Argument::Transaction(_)));
-    let transactional = transactional.then(|| generated!(.transactional()));
+    let [docs, transactional, declared_at] = handler::description(&model.target, &model.arguments);
     let concurrency = (concurrency != DEFAULT_CONCURRENCY).then(|| {
         let concurrency = concurrency as usize;
         generated!(.concurrency(#concurrency))
@@ -145,7 +126,7 @@ fn spec(model: &Model) -> TokenStream {
     generated! {
         __shared::SubscriberSpec::new(#name, #pattern)
             #docs #transactional #concurrency #spread #batch #retry #skip_unknown #timeout
-            .declared_at(#file, #line)
+            #declared_at
     }
 }
 
@@ -158,68 +139,29 @@ fn extractor(ty: &Type, gate: &TokenStream) -> TokenStream {
     generated!(<#ty as __shared::Extractor<'_, #gate>>)
 }
 
-fn check(model: &Model, gate: &TokenStream) -> TokenStream {
-    let checks: Vec<TokenStream> = model
-        .arguments
-        .iter()
-        .filter_map(|argument| match argument {
-            Argument::Extractor(ty) => Some(extractor(ty, gate)),
-            Argument::Transaction(_) => None,
-        })
-        .collect();
-    let parameter = if checks.is_empty() { generated!(_) } else { generated!(__states) };
-    generated! {
-        fn check(#parameter: &__shared::States) -> __shared::Result<()> {
-            #(#checks::check(__states)?;)*
-            ::core::result::Result::Ok(())
-        }
-    }
-}
-
 fn call(model: &Model, event: &TokenStream, gate: &TokenStream) -> TokenStream {
-    let ident = &model.target.ident;
-    let arguments: Vec<Ident> =
-        (0..model.arguments.len()).map(|index| Ident::new(&format!("__argument{index}"), Span::mixed_site())).collect();
-    let made = model.arguments.iter().zip(&arguments).map(|(argument, name)| match argument {
-        Argument::Transaction(ty) => generated!(let #name = <#ty as __shared::Mutable<#gate>>::borrow(__tx)?;),
-        Argument::Extractor(ty) => {
-            let extractor = extractor(ty, gate);
-            generated!(let #name = #extractor::extract(__parts)?;)
-        }
-    });
-    let used = |wanted: fn(&Argument) -> bool, name: &TokenStream| {
-        if model.arguments.iter().any(wanted) { name.clone() } else { generated!(_) }
-    };
-    let tx = used(|argument| matches!(argument, Argument::Transaction(_)), &generated!(__tx));
-    let parts = used(|argument| matches!(argument, Argument::Extractor(_)), &generated!(__parts));
-    let into_drafts = into_drafts(model, gate);
-    // a future that is not `Send` is reported at the function's name
-    let place = at(ident.span());
-    let handler = generated! {{
-        #(#made)*
-        #into_drafts(#ident(__event, #(#arguments),*).await)
-    }};
-    let future = respanned_outside(generated!(::std::boxed::Box::pin(async move #handler)), place);
-    // the compiler compares a method with the trait's at the place of the whole of it, which is where its first and
-    // its last token stand: that shall be the event's type, see `projected`
-    let (first, last) = ends(&model.event);
-    let (keyword, close) = (quote_spanned!(first=> fn), quote_spanned!(last=> >));
-    let mut block = Group::new(
-        Delimiter::Brace,
-        generated! {
-            let (#tx, #parts) = __call.split();
-            #future
-        },
-    );
-    block.set_span(last);
-    let (name, taken) = match model.batch {
-        None => (generated!(call), generated!(#event)),
+    let (name, takes) = match model.batch {
+        None => (generated!(call), event.clone()),
         Some(_) => {
-            let batch = respanned(generated!(__shared::Batch<), first);
+            let (first, last) = ends(&model.event);
+            let (batch, close) = (respanned(generated!(__shared::Batch<), first), quote_spanned!(last=> >));
             (generated!(call_batch), generated!(#batch #event #close))
         }
     };
-    generated!(#keyword #name<'a>(__event: #taken, __call: __shared::Call<'a>) -> __shared::Drafts<'a #close #block)
+    let method = Method {
+        name,
+        function: &model.target.ident,
+        written: &model.event,
+        takes,
+        returns: generated!(__shared::Drafts<'a),
+        into: into_drafts(model, gate),
+    };
+    let transaction = |ty: &Type| generated!(<#ty as __shared::Mutable<#gate>>::borrow(__tx));
+    let extract = |ty: &Type| {
+        let extractor = extractor(ty, gate);
+        generated!(#extractor::extract(__parts))
+    };
+    handler::call(method, &model.arguments, transaction, extract)
 }
 
 /// The events that the handler may return.

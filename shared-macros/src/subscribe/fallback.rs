@@ -3,8 +3,7 @@
 use proc_macro2::TokenStream;
 use syn::Path;
 
-use super::expand::declaration;
-use super::input::Target;
+use crate::handler::{Target, declaration};
 use crate::spans::{generated, in_block};
 
 pub(crate) fn fallback(krate: &Path, target: &Target) -> TokenStream {

@@ -13,12 +13,13 @@ use proc_macro2::TokenStream;
 
 pub(crate) use self::duration::millis;
 use crate::diagnostics::Errors;
+use crate::handler::Function;
 use crate::spans::generated;
 
 pub(crate) fn expand_subscribe(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::new();
     let input = input::Input::read(attribute, item.clone(), &mut errors);
-    let (krate, target) = (input.krate.clone(), input.target());
+    let (krate, target) = (input.krate.clone(), input.function.as_ref().and_then(Function::target));
     let model = check::check(input, &mut errors);
     let beside = match errors.finish(model) {
         Ok(model) => expand::expand(&krate, &model),

@@ -48,7 +48,7 @@ fn a_subscriber_is_a_type_beside_the_function() {
                     ::core::result::Result::Ok(())
                 }
                 fn call<'a>(
-                    __event: <AppointmentEvent as __shared::Handled>::This,
+                    __message: <AppointmentEvent as __shared::Handled>::This,
                     __call: __shared::Call<'a>
                 ) -> __shared::Drafts<'a> {
                     let (__tx, __parts) = __call.split();
@@ -57,7 +57,7 @@ fn a_subscriber_is_a_type_beside_the_function() {
                         let __argument1 = <&Metadata as __shared::Extractor<'_, __Gate>>::extract(__parts)?;
                         let __argument2 = <State<Mailer> as __shared::Extractor<'_, __Gate>>::extract(__parts)?;
                         <Result<()> as __shared::Returned<__Gate>>::into_drafts(
-                            remind(__event, __argument0, __argument1, __argument2).await
+                            remind(__message, __argument0, __argument1, __argument2).await
                         )
                     })
                 }
@@ -93,7 +93,7 @@ fn a_batch_is_taken_by_a_call_of_its_own() {
     for part in [
         ". batch (__shared :: batch (500usize , 50u64))",
         "type Event = < Vitals as __shared :: Handled > :: This",
-        "fn call_batch < 'a > (__event : __shared :: Batch <",
+        "fn call_batch < 'a > (__message : __shared :: Batch <",
         "check_beside_batch",
     ] {
         assert!(beside.contains(part), "{part}: {beside}");

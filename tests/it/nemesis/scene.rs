@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use async_nats::jetstream;
 use tests::history::Figures;
 use tests::{Nats, Postgres, Proxy, Scratch, Signal, eventually};
 
@@ -72,17 +73,29 @@ impl Scene {
         self.children[number].says("ready").await;
     }
 
-    /// Brings the broker back to what it had that long ago.
+    /// Brings the broker back to what it had before it took the events of that long.
     pub(crate) async fn roll_back(&mut self, span: Duration) {
         let copied = Scratch::new("store");
         self.nats.kill();
         copy(&self.nats.store(), copied.path());
         self.nats.restart().await;
+        self.takes_again().await;
         tokio::time::sleep(span).await;
         self.nats.kill();
         fs::remove_dir_all(self.nats.store()).expect("the store can be removed");
         copy(copied.path(), &self.nats.store());
         self.nats.restart().await;
+    }
+
+    /// Waits until the broker has taken something since its start, if it does: otherwise it has nothing to lose.
+    async fn takes_again(&self) {
+        let Ok(client) = async_nats::connect(self.nats.url()).await else { return };
+        let server = jetstream::new(client);
+        let last = async || Some(server.get_stream("ENTRY").await.ok()?.cached_info().state.last_sequence);
+        let (before, since) = (last().await, Instant::now());
+        while last().await <= before && since.elapsed() < LONG / 6 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Waits until each service that died of a fault has been replaced, then until all is handled.

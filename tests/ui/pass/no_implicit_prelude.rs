@@ -119,6 +119,25 @@ async fn query(opened: Opened, _: ::shared::Db) -> Opened {
     opened
 }
 
+#[derive(::core::fmt::Debug, ::serde::Serialize, ::serde::Deserialize, ::shared::Query)]
+#[query(subject = "clinic.rooms.count", reply = ::core::option::Option<u32>)]
+struct CountRooms {
+    #[validate(range(max = 40))]
+    r#type: u32,
+    #[validate(custom = not_reserved)]
+    name: ::std::string::String,
+}
+
+#[::shared::respond("clinic.rooms.count", concurrency = 3, timeout = "5s")]
+async fn r#loop(
+    asked: CountRooms,
+    transaction: &mut ::shared::Tx,
+    ::shared::State(limit): ::shared::State<u8>,
+) -> ::shared::Result<::core::option::Option<u32>> {
+    let _ = (transaction, limit);
+    ::core::result::Result::Ok(::core::option::Option::Some(asked.r#type))
+}
+
 fn room(beds: u8) -> Room {
     Room { beds, labels: ::std::vec::Vec::new(), page: ::core::option::Option::None }
 }
@@ -169,4 +188,14 @@ fn what_is_generated_works() {
         |subscriber| subscriber.spec().name,
     ));
     ::std::assert_eq!(names, ["match", "argument0", "query"]);
+
+    let responders = ::shared::responders![r#loop];
+    ::std::assert_eq!(responders[0].spec().name, "loop");
+    ::std::assert_eq!(responders[0].spec().concurrency, 3);
+    let asked = CountRooms { r#type: 41, name: ::std::string::ToString::to_string("reserved") };
+    let error = ::shared::validate::Validate::validate(&asked).expect_err("it is not valid");
+    ::std::assert_eq!(
+        ::std::string::ToString::to_string(&error),
+        "`CountRooms` is not valid: /type must be at most 40 (range); /name must be something else (custom)"
+    );
 }

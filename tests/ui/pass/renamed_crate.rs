@@ -3,7 +3,7 @@
 extern crate shared as platform;
 
 use platform::event::{Event as _, EventSet as _};
-use platform::{Event, JsonSchema, Metadata, State, Tx, Validate, subscribe};
+use platform::{Event, JsonSchema, Metadata, Query, State, Tx, Validate, respond, subscribe};
 use serde::{Deserialize, Serialize};
 
 // what `::shared` would mean if anything generated said it without a leading colon
@@ -43,9 +43,22 @@ async fn ship(event: OrderEvent, _: &mut Tx, _: &Metadata, _: State<u8>) -> plat
     Ok(event)
 }
 
+#[derive(Debug, Serialize, Deserialize, Query)]
+#[query(subject = "order.count", reply = u32, crate = platform)]
+struct CountOrders {
+    #[validate(length(max = 10))]
+    article: String,
+}
+
+#[respond("order.count", crate = platform)]
+async fn count(query: CountOrders, _: &mut Tx, _: State<u8>) -> platform::Result<u32> {
+    Ok(query.article.len() as u32)
+}
+
 #[test]
 fn what_is_generated_works() {
     assert_eq!(Placed::TYPE, "order.placed");
     assert_eq!(OrderEvent::SUBJECTS, ["order.{id}.placed"]);
     assert_eq!(platform::subscribers![ship][0].spec().pattern, "order.*.placed");
+    assert_eq!(platform::responders![count][0].spec().subject, "order.count");
 }

@@ -117,6 +117,33 @@ pub async fn dismiss(event: Gone) -> PatientDeregistered {
     ready(event).await
 }
 
+/// How many patients are there?
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Query)]
+#[query(subject = "patient.count", reply = Option<u64>)]
+pub struct CountPatients {
+    /// Of this name.
+    #[validate(length(min = 1, max = LONGEST))]
+    pub name: Phi<String>,
+}
+
+/// Counts.
+///
+/// # Errors
+/// When the transaction is over.
+#[respond("patient.count", concurrency = 4, timeout = "10s")]
+pub async fn count(query: CountPatients, tx: &mut Tx, State(limit): State<u8>) -> Result<Option<u64>> {
+    drop((query, limit));
+    let _published = tx.publish(&PatientDeregistered { patient_id: id::new() }).await?;
+    Ok(None)
+}
+
+/// Says how many there were once.
+#[respond("patient.count")]
+#[deprecated = "nobody asks any more"]
+pub async fn counted(_query: CountPatients) -> Option<u64> {
+    ready(None).await
+}
+
 /// What is deprecated is only reported where it is used.
 pub mod old {
     use shared::prelude::*;
@@ -138,4 +165,7 @@ fn what_is_generated_works() {
     #[allow(deprecated)]
     let subscribers = shared::subscribers![greet, dismiss].map(|subscriber| subscriber.spec().name);
     assert_eq!(subscribers, ["greet", "dismiss"]);
+    #[allow(deprecated)]
+    let responders = shared::responders![count, counted].map(|responder| responder.spec().name);
+    assert_eq!(responders, ["count", "counted"]);
 }

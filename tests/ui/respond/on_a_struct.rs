@@ -1,0 +1,6 @@
+use shared::prelude::*;
+
+#[respond("ward.beds.count")]
+pub struct Count;
+
+fn main() {}
