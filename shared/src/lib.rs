@@ -36,6 +36,8 @@ pub mod prelude;
 pub mod query;
 pub mod schema;
 pub mod service;
+#[cfg(test)]
+mod simulation;
 #[cfg(feature = "sqlite")]
 pub mod testing;
 pub mod time;
