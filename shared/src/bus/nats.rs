@@ -8,6 +8,7 @@ mod repair;
 mod request;
 mod stored;
 mod topology;
+mod upstream;
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;

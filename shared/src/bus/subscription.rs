@@ -78,6 +78,9 @@ pub(crate) enum Source {
     Local(Option<Subscription>),
     #[cfg(feature = "nats")]
     Nats(Box<super::nats::Consumers>),
+    /// The simulation's.
+    #[cfg(all(test, feature = "nats", feature = "postgres"))]
+    Model(Box<dyn FnMut() -> Subscription + Send>),
 }
 
 impl Source {
@@ -91,6 +94,8 @@ impl Source {
                 let (receiver, pullers) = consumers.start();
                 Some(Subscription { receiver, control: Control::Nats(pullers) })
             }
+            #[cfg(all(test, feature = "nats", feature = "postgres"))]
+            Self::Model(open) => Some(open()),
         }
     }
 
@@ -100,6 +105,8 @@ impl Source {
             Self::Local(_) => Probe::Local,
             #[cfg(feature = "nats")]
             Self::Nats(consumers) => Probe::Nats(consumers.probe()),
+            #[cfg(all(test, feature = "nats", feature = "postgres"))]
+            Self::Model(_) => Probe::Local,
         }
     }
 }
@@ -205,10 +212,20 @@ pub(crate) enum Acker {
     Spent,
     #[cfg(feature = "nats")]
     Nats {
-        acker: async_nats::jetstream::message::Acker,
+        reply: Reply,
         /// Says that this process holds the message.
         _held: super::nats::Held,
     },
+}
+
+/// The way back to who has delivered a message.
+#[cfg(feature = "nats")]
+#[cfg_attr(test, allow(clippy::large_enum_variant))] // the small one is for tests
+pub(crate) enum Reply {
+    Nats(async_nats::jetstream::message::Acker),
+    /// To the simulation's server; whether the client took it.
+    #[cfg(all(test, feature = "postgres"))]
+    Model(Box<dyn Fn(async_nats::jetstream::AckKind) -> bool + Send + Sync>),
 }
 
 /// How long the client may take to take an acknowledgement. Without a connection it takes them until its buffer is
@@ -229,7 +246,7 @@ impl Acker {
             #[cfg(feature = "nats")]
             Self::Spent => true,
             #[cfg(feature = "nats")]
-            Self::Nats { acker, .. } => say(acker, async_nats::jetstream::AckKind::Ack).await,
+            Self::Nats { reply, .. } => say(reply, async_nats::jetstream::AckKind::Ack).await,
         }
     }
 
@@ -243,7 +260,7 @@ impl Acker {
             #[cfg(feature = "nats")]
             Self::Spent => true,
             #[cfg(feature = "nats")]
-            Self::Nats { acker, .. } => say(acker, async_nats::jetstream::AckKind::Nak(None)).await,
+            Self::Nats { reply, .. } => say(reply, async_nats::jetstream::AckKind::Nak(None)).await,
         }
     }
 
@@ -255,15 +272,22 @@ impl Acker {
             #[cfg(feature = "nats")]
             Self::Spent => true,
             #[cfg(feature = "nats")]
-            Self::Nats { acker, .. } => say(acker, async_nats::jetstream::AckKind::Progress).await,
+            Self::Nats { reply, .. } => say(reply, async_nats::jetstream::AckKind::Progress).await,
         }
     }
 }
 
 /// What does not reach the server is no loss: the message comes again and the inbox knows it.
 #[cfg(feature = "nats")]
-async fn say(acker: &async_nats::jetstream::message::Acker, what: async_nats::jetstream::AckKind) -> bool {
-    let said = matches!(tokio::time::timeout(SAY, acker.ack_with(what)).await, Ok(Ok(())));
+async fn say(reply: &Reply, what: async_nats::jetstream::AckKind) -> bool {
+    let saying = async {
+        match reply {
+            Reply::Nats(acker) => acker.ack_with(what).await.is_ok(),
+            #[cfg(all(test, feature = "postgres"))]
+            Reply::Model(say) => say(what),
+        }
+    };
+    let said = matches!(tokio::time::timeout(SAY, saying).await, Ok(true));
     if !said {
         tracing::debug!("an acknowledgement could not be sent; the message will be delivered again");
     }
@@ -286,6 +310,7 @@ impl Capacity {
     /// Waits for at least one free place and takes up to `most`; `None` once cancelled.
     pub(crate) async fn take(&self, most: usize, cancelled: &CancellationToken) -> Option<Vec<OwnedSemaphorePermit>> {
         let first = tokio::select! {
+            biased;
             () = cancelled.cancelled() => return None,
             permit = Arc::clone(&self.semaphore).acquire_owned() => permit.ok()?,
         };

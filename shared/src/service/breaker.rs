@@ -115,6 +115,7 @@ impl Watch {
             _ => None,
         };
         tokio::select! {
+            biased;
             // ends with the subscription
             Ok(()) = self.state.changed() => {}
             () = passed(next) => {}

@@ -4,7 +4,9 @@
 //! this process's own clock before another process may take over.
 
 #[cfg(feature = "postgres")]
-mod keeper;
+pub(crate) mod keeper;
+#[cfg(feature = "postgres")]
+pub(crate) mod table;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,6 +96,7 @@ impl Post {
                 _ => return Over::Lost,
             };
             tokio::select! {
+                biased;
                 _ = tenure.changed() => {}
                 () = passed(until) => return Over::Lost,
             }
@@ -109,6 +112,7 @@ impl Post {
                 _ => return,
             };
             tokio::select! {
+                biased;
                 _ = tenure.changed() => {}
                 () = passed(until) => return,
             }

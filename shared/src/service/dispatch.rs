@@ -15,13 +15,14 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tokio_util::time::DelayQueue;
 
-use self::lane::{Done, Held, Lane, LaneState, Work};
+use self::lane::{Done, Held, Lane, Lanes, Work};
 use super::claims::{Over, Turn};
 use super::handle::{Subscription, Verdict};
+use super::store::Store;
 use super::subscriber::{BatchSize, Spread};
 use super::together::{Member, Outcome};
 use crate::bus::{self, Delivery, Part};
-use crate::db::Engine;
+use crate::db::Db;
 use crate::event::ordering_key;
 
 /// How long a subscription may go on after it was asked to stop, and what it says at the end.
@@ -51,8 +52,8 @@ pub(crate) enum Ended {
 }
 
 /// Runs a subscription, or a part of it, until it is stopped or its turn is over.
-pub(crate) async fn run(
-    subscription: Arc<Subscription>,
+pub(crate) async fn run<S: Store>(
+    subscription: Arc<Subscription<S>>,
     part: Option<Part>,
     source: bus::Subscription,
     ack_wait: Duration,
@@ -66,7 +67,7 @@ pub(crate) async fn run(
         subscription,
         part,
         turn,
-        lanes: HashMap::new(),
+        lanes: Lanes::default(),
         ready: VecDeque::new(),
         running: JoinSet::new(),
         under_way: HashMap::new(),
@@ -79,17 +80,17 @@ pub(crate) async fn run(
 
 /// How many tasks of a subscription run at once. SQLite has one transaction at a time: a second one would only wait, and
 /// can rather share the next.
-fn concurrency(subscription: &Subscription) -> usize {
+fn concurrency<S: Store>(subscription: &Subscription<S>) -> usize {
     let spec = subscription.subscriber.spec();
-    if spec.transactional && subscription.db.engine() == Engine::Sqlite { 1 } else { spec.concurrency.max(1) }
+    if spec.transactional && subscription.db.has_one_writer() { 1 } else { spec.concurrency.max(1) }
 }
 
-struct Dispatcher {
-    subscription: Arc<Subscription>,
+struct Dispatcher<S: Store = Db> {
+    subscription: Arc<Subscription<S>>,
     part: Option<Part>,
     turn: Turn,
     concurrency: usize,
-    lanes: HashMap<Lane, LaneState>,
+    lanes: Lanes,
     /// Lanes whose head can start.
     ready: VecDeque<Lane>,
     /// When the batch is begun that is being filled.
@@ -102,7 +103,7 @@ struct Dispatcher {
     next_alone: u64,
 }
 
-impl Dispatcher {
+impl<S: Store> Dispatcher<S> {
     async fn run(mut self, mut source: bus::Subscription, ack_wait: Duration, stopping: Stopping) -> Ended {
         let turn = self.turn.clone();
         let over = turn.over();

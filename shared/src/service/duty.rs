@@ -7,10 +7,12 @@ use super::claims::{Post, Turn};
 use super::dispatch::{self, Ended, Stopping};
 use super::handle::Subscription;
 use super::health::Watched;
+use super::store::Store;
 use crate::bus::{Part, Source};
+use crate::db::Db;
 
-pub(crate) struct Duty {
-    pub(crate) subscription: Arc<Subscription>,
+pub(crate) struct Duty<S: Store = Db> {
+    pub(crate) subscription: Arc<Subscription<S>>,
     pub(crate) part: Option<Part>,
     pub(crate) source: Source,
     /// What decides whose turn it is; without one every process takes its share of the messages.
@@ -25,7 +27,9 @@ impl Duty {
         let name = self.part.map_or_else(|| durable.clone(), |part| part.name(durable));
         Watched { name, subscription: Arc::clone(&self.subscription), post: self.post.clone() }
     }
+}
 
+impl<S: Store> Duty<S> {
     /// Runs until stopped. Returns how many messages were left unfinished.
     pub(crate) async fn run(mut self, stopping: Stopping) -> usize {
         loop {

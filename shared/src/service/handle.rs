@@ -12,24 +12,25 @@ use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::breaker::Breaker;
-use super::extract::{Call, Parts, States};
+use super::extract::States;
 use super::pace::Pace;
+use super::store::{Around, Store, Transaction as _};
 use super::subscriber::{OnUnknown, Prepared, Subscriber};
 use crate::bus::Bus;
 use crate::context::Context;
 use crate::db::fence::{self, Fence};
 use crate::db::inbox::{self, Repeated};
-use crate::db::{self, Db, Tx, dead_letter, failure};
+use crate::db::{self, Db, failure};
 use crate::error::{DecodeCode, DecodeError, Error, Result};
 use crate::event::{Delivered, Draft, EventInfo, Fingerprint, Incoming, Metadata};
 use crate::time::Clock;
 
 /// Everything one subscription needs to handle events.
-pub(crate) struct Subscription {
+pub(crate) struct Subscription<S: Store = Db> {
     /// The durable name: `{service}_{handler}`.
     pub(crate) durable: String,
     pub(crate) subscriber: Subscriber,
-    pub(crate) db: Db,
+    pub(crate) db: S,
     pub(crate) bus: Bus,
     pub(crate) states: Arc<States>,
     pub(crate) clock: Option<Clock>,
@@ -69,7 +70,7 @@ const DATABASE: &str = "the database";
 /// The pause while something is away.
 const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
 
-impl Subscription {
+impl<S: Store> Subscription<S> {
     /// Handles a message; `attempt` is the number of this try, from 1. With a `letter` it is the replay of that dead
     /// letter, which counts as replayed from the moment at which its event is handled or parked again.
     /// With a `fence` nothing of it comes about once another process has taken over.
@@ -210,7 +211,7 @@ impl Subscription {
         };
         let drafts = self.guarded(prepared, Some(&mut tx), metadata).await?;
         for draft in drafts {
-            tx.publish_draft(draft)?;
+            tx.publish(draft)?;
         }
         tx.commit().await?;
         Ok(Verdict::Done)
@@ -225,7 +226,7 @@ impl Subscription {
         origin: Origin<'_>,
     ) -> Result<Verdict> {
         // what was parked is in the inbox too
-        if origin.letter.is_none() && inbox::contains(&self.db.executor(), &self.durable, metadata).await? {
+        if origin.letter.is_none() && self.db.contains(&self.durable, metadata).await? {
             return self.repeated(&inbox::id_of(metadata), metadata).await;
         }
         let drafts = self.guarded(prepared, None, metadata).await?;
@@ -234,7 +235,7 @@ impl Subscription {
             ControlFlow::Break(verdict) => return Ok(verdict),
         };
         for draft in drafts {
-            tx.publish_draft(draft)?;
+            tx.publish(draft)?;
         }
         tx.commit().await?;
         Ok(Verdict::Done)
@@ -242,7 +243,7 @@ impl Subscription {
 
     /// Opens the transaction in which the event counts as handled, unless it is known already. The letter of a
     /// replay counts as replayed in the same transaction, so whatever interrupts the replay leaves it waiting.
-    async fn begin(&self, metadata: &Metadata, origin: Origin<'_>) -> Result<ControlFlow<Verdict, Tx>> {
+    async fn begin(&self, metadata: &Metadata, origin: Origin<'_>) -> Result<ControlFlow<Verdict, S::Tx>> {
         let begun = self.begin_as(inbox::id_of(metadata), metadata, origin).await?;
         Ok(begun.map_continue(|(tx, _)| tx))
     }
@@ -253,12 +254,11 @@ impl Subscription {
         id: String,
         metadata: &Metadata,
         origin: Origin<'_>,
-    ) -> Result<ControlFlow<Verdict, (Tx, String)>> {
-        let tx = Tx::begin_fenced(&self.db, origin.fence).await?;
-        let executor = tx.executor();
+    ) -> Result<ControlFlow<Verdict, (S::Tx, String)>> {
+        let tx = self.db.begin(origin.fence).await?;
         let id = match origin.letter {
             None => id,
-            Some(letter) => match dead_letter::take(&executor, letter, &self.durable, metadata).await? {
+            Some(letter) => match tx.take_letter(letter, &self.durable, metadata).await? {
                 Some(id) => id,
                 None => {
                     tx.rollback().await?;
@@ -266,7 +266,7 @@ impl Subscription {
                 }
             },
         };
-        if !inbox::insert(&executor, &self.durable, &id, metadata).await? {
+        if !tx.note(&self.durable, &id, metadata).await? {
             tx.rollback().await?;
             return self.repeated(&id, metadata).await.map(ControlFlow::Break);
         }
@@ -282,7 +282,7 @@ impl Subscription {
 
     /// An id that is known: the same event again, which is counted, or another one, which is refused.
     async fn repeated(&self, id: &str, metadata: &Metadata) -> Result<Verdict> {
-        match inbox::repeated(&self.db.executor(), &self.durable, id, metadata).await? {
+        match self.db.repeated(&self.durable, id, metadata).await? {
             Repeated::Same => {
                 tracing::debug!("suppressed: this event was handled before");
                 Ok(Verdict::Done)
@@ -299,12 +299,12 @@ impl Subscription {
     pub(super) async fn guarded(
         &self,
         prepared: Box<dyn Prepared>,
-        tx: Option<&mut Tx>,
+        tx: Option<&mut S::Tx>,
         metadata: &Metadata,
     ) -> Result<Vec<Draft>> {
         let pattern = self.subscriber.spec.pattern;
-        let parts = Parts { db: &self.db, bus: &self.bus, metadata, pattern, states: &self.states };
-        let call = AssertUnwindSafe(prepared.call(Call { tx, parts })).catch_unwind();
+        let around = Around { bus: &self.bus, metadata, pattern, states: &self.states };
+        let call = AssertUnwindSafe(self.db.call(prepared, tx, around)).catch_unwind();
         let begun = Instant::now();
         let ended = tokio::time::timeout(self.subscriber.spec.timeout, call).await;
         self.pace.took(begun.elapsed());
@@ -389,9 +389,9 @@ impl Subscription {
             ControlFlow::Continue(begun) => begun,
             ControlFlow::Break(verdict) => return Ok(ControlFlow::Break(verdict)),
         };
-        dead_letter::insert(&tx.executor(), &self.durable, &id, message, metadata, error).await?;
+        tx.park(&self.durable, &id, message, metadata, error).await?;
         if reused {
-            inbox::count_reused_id(&tx.executor(), &self.durable).await?;
+            tx.count_reused_id(&self.durable).await?;
         }
         tx.commit().await.map(ControlFlow::Continue)
     }

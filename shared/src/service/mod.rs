@@ -20,6 +20,7 @@ mod retention;
 mod running;
 mod serve;
 mod shutdown;
+mod store;
 mod subscriber;
 mod tables;
 mod together;

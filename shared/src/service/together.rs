@@ -8,10 +8,10 @@ use std::collections::HashSet;
 use tracing::{Instrument as _, Span};
 
 use super::handle::Subscription;
+use super::store::{Store, Transaction as _};
 use super::subscriber::Prepared;
 use crate::context::Context;
 use crate::db::fence::Fence;
-use crate::db::{Tx, inbox};
 use crate::error::Result;
 use crate::event::{Delivered, Metadata};
 
@@ -42,7 +42,7 @@ struct Ready {
     prepared: Box<dyn Prepared>,
 }
 
-impl Subscription {
+impl<S: Store> Subscription<S> {
     /// Handles messages together; says of each what became of it.
     pub(crate) async fn handle_together(&self, members: &[Member], fence: Option<&Fence>) -> Vec<Outcome> {
         let mut outcomes = vec![Outcome::Alone; members.len()];
@@ -104,10 +104,10 @@ impl Subscription {
         if ready.is_empty() {
             return Ok(Vec::new());
         }
-        let mut tx = Tx::begin_fenced(&self.db, fence).await?;
+        let mut tx = self.db.begin(fence).await?;
         let worked = async {
             let events: Vec<&Metadata> = ready.iter().map(|ready| &ready.metadata).collect();
-            let new = inbox::insert_all(&tx.executor(), &self.durable, events).await?;
+            let new = tx.note_all(&self.durable, events).await?;
             ready.retain(|ready| new.contains(&*ready.metadata.identity()));
             let handled: Vec<usize> = ready.iter().map(|ready| ready.index).collect();
             if self.subscriber.spec.batch.is_some() {
@@ -127,12 +127,12 @@ impl Subscription {
         }
     }
 
-    async fn one_after_another(&self, tx: &mut Tx, ready: Vec<Ready>) -> Result<()> {
+    async fn one_after_another(&self, tx: &mut S::Tx, ready: Vec<Ready>) -> Result<()> {
         for Ready { metadata, context, span, prepared, .. } in ready {
             tx.enter(context.clone());
             let work = async {
                 let drafts = self.guarded(prepared, Some(&mut *tx), &metadata).await?;
-                drafts.into_iter().try_for_each(|draft| tx.publish_draft(draft).map(drop))
+                drafts.into_iter().try_for_each(|draft| tx.publish(draft))
             };
             context.scope(work).instrument(span).await?;
         }
@@ -140,7 +140,7 @@ impl Subscription {
     }
 
     /// The handler takes all of them in one call.
-    async fn all_at_once(&self, tx: &mut Tx, ready: Vec<Ready>) -> Result<()> {
+    async fn all_at_once(&self, tx: &mut S::Tx, ready: Vec<Ready>) -> Result<()> {
         let Some(first) = ready.first() else { return Ok(()) };
         let (metadata, events) = (first.metadata.clone(), ready.len());
         let context = self.context_of_all(ready.iter().map(|ready| &ready.metadata));
@@ -150,7 +150,7 @@ impl Subscription {
         tx.enter(context.clone());
         let work = async {
             let drafts = self.guarded(joined, Some(&mut *tx), &metadata).await?;
-            drafts.into_iter().try_for_each(|draft| tx.publish_draft(draft).map(drop))
+            drafts.into_iter().try_for_each(|draft| tx.publish(draft))
         };
         context.scope(work).instrument(span).await
     }

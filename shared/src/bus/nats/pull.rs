@@ -5,10 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{Consumer, pull};
-use async_nats::jetstream::response::Response;
-use async_nats::jetstream::{Context, Message};
-use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
@@ -20,9 +18,9 @@ use super::super::subscription::{Acker, Capacity, Delivery, Route};
 use super::advisories;
 use super::repair::Origin;
 use super::unavailable;
+use super::upstream::{Coming, ConsumerState, OnNats, Upstream};
 use crate::error::Result;
 use crate::event::subject::covers;
-use crate::event::{Delivered, Headers};
 
 /// How long the server holds a request for messages open.
 const EXPIRES: Duration = Duration::from_secs(5);
@@ -36,9 +34,6 @@ const BATCH: usize = 256;
 /// When nothing has come for that long, what the server had sent is here.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// How long the server may take to begin a consumer anew.
-const RESET: Duration = Duration::from_secs(2);
-
 /// A subscription's consumers on the server, one for each domain.
 pub(crate) struct Consumers {
     context: Context,
@@ -50,7 +45,7 @@ pub(crate) struct Consumers {
 
 /// The tasks that pull; they end when stopped or dropped.
 pub(crate) struct Pullers {
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
     stop: CancellationToken,
     paused: watch::Sender<bool>,
 }
@@ -93,31 +88,16 @@ impl Consumers {
 
     /// Begins to pull.
     pub(crate) fn start(&self) -> (mpsc::Receiver<Delivery>, Pullers) {
-        let (sender, receiver) = mpsc::channel(self.route.capacity.max(1));
-        let stop = CancellationToken::new();
-        let capacity = Capacity::new(self.route.capacity);
-        let paused = watch::Sender::new(false);
-        let mut tasks = JoinSet::new();
+        let (receiver, mut pullers, pulling) = open(&self.route, self.ack_wait);
         for (consumer, origin) in &self.consumers {
-            let puller = Puller {
-                context: self.context.clone(),
-                consumer: consumer.clone(),
-                origin: origin.clone(),
-                durable: self.route.durable.clone(),
-                sender: sender.clone(),
-                capacity: capacity.clone(),
-                ack_wait: self.ack_wait,
-                stop: stop.clone(),
-                paused: paused.subscribe(),
-                held: HeldSet::default(),
-                order: self.route.ordered.then(Order::default),
-            };
-            let (origin, sender, stop) = (origin.clone(), sender.clone(), stop.clone());
-            tasks.spawn(async move {
+            let (context, consumer) = (self.context.clone(), consumer.clone());
+            let puller = pulling.puller(OnNats { context, consumer, origin: origin.clone() });
+            let (origin, sender, stop) = (origin.clone(), pulling.sender.clone(), pulling.stop.clone());
+            pullers.spawn(async move {
                 tokio::join!(advisories::run(&origin, sender, stop), puller.run());
             });
         }
-        (receiver, Pullers { _tasks: tasks, stop, paused })
+        (receiver, pullers)
     }
 
     pub(crate) fn probe(&self) -> ConsumerProbe {
@@ -126,7 +106,57 @@ impl Consumers {
     }
 }
 
+/// Where messages arrive, and what the pullers that bring them need.
+pub(crate) fn open(route: &Route, ack_wait: Duration) -> (mpsc::Receiver<Delivery>, Pullers, Pulling) {
+    let (sender, receiver) = mpsc::channel(route.capacity.max(1));
+    let stop = CancellationToken::new();
+    let paused = watch::Sender::new(false);
+    let pulling = Pulling {
+        durable: route.durable.clone(),
+        ordered: route.ordered,
+        sender,
+        capacity: Capacity::new(route.capacity),
+        ack_wait,
+        stop: stop.clone(),
+        paused: paused.subscribe(),
+    };
+    (receiver, Pullers { tasks: JoinSet::new(), stop, paused }, pulling)
+}
+
+/// What the pullers of a subscription share.
+pub(crate) struct Pulling {
+    durable: String,
+    /// Whether the events of a key keep their order.
+    ordered: bool,
+    sender: mpsc::Sender<Delivery>,
+    capacity: Capacity,
+    ack_wait: Duration,
+    stop: CancellationToken,
+    paused: watch::Receiver<bool>,
+}
+
+impl Pulling {
+    pub(crate) fn puller<U: Upstream>(&self, upstream: U) -> Puller<U> {
+        Puller {
+            upstream,
+            durable: self.durable.clone(),
+            sender: self.sender.clone(),
+            capacity: self.capacity.clone(),
+            ack_wait: self.ack_wait,
+            stop: self.stop.clone(),
+            paused: self.paused.clone(),
+            held: HeldSet::default(),
+            order: self.ordered.then(Order::default),
+        }
+    }
+}
+
 impl Pullers {
+    /// Runs a puller.
+    pub(crate) fn spawn(&mut self, puller: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(puller);
+    }
+
     pub(crate) fn pause(&self, paused: bool) {
         self.paused.send_if_modified(|was| std::mem::replace(was, paused) != paused);
     }
@@ -135,10 +165,6 @@ impl Pullers {
         self.stop.cancel();
     }
 }
-
-/// The server's answer, of which nothing is needed.
-#[derive(Debug, serde::Deserialize)]
-struct Reset {}
 
 /// What an ordered subscription knows of its consumer: the server numbers what it delivers, so a number that is missing
 /// is a message that somebody else has got, a process that does not know yet that its time is over, say.
@@ -195,11 +221,9 @@ impl Drop for Held {
     }
 }
 
-struct Puller {
-    context: Context,
-    consumer: Consumer<pull::Config>,
-    /// How to make the consumer again.
-    origin: Origin,
+/// Brings the messages of one consumer.
+pub(crate) struct Puller<U> {
+    upstream: U,
     durable: String,
     sender: mpsc::Sender<Delivery>,
     capacity: Capacity,
@@ -228,8 +252,9 @@ enum Interrupted {
     Gap(Vec<Arrived>),
 }
 
-impl Puller {
-    async fn run(mut self) {
+impl<U: Upstream> Puller<U> {
+    /// Pulls until stopped.
+    pub(crate) async fn run(mut self) {
         if self.order.is_some() {
             self.begin_anew().await;
             if !self.take_over(Vec::new()).await {
@@ -260,6 +285,7 @@ impl Puller {
                     self.repair().await;
                     let pause = Duration::from_millis(100) * 2u32.saturating_pow(failures.min(5));
                     tokio::select! {
+                        biased;
                         () = self.stop.cancelled() => return,
                         () = tokio::time::sleep(pause) => {}
                     }
@@ -275,8 +301,9 @@ impl Puller {
     /// Makes the consumer again if it was deleted.
     async fn repair(&self) {
         let repaired = tokio::select! {
+            biased;
             () = self.stop.cancelled() => return,
-            repaired = self.origin.repair() => repaired,
+            repaired = self.upstream.repair() => repaired,
         };
         if let Err(error) = repaired {
             tracing::warn!(subscription = %self.durable, error = error.report(), "the consumer cannot be looked after");
@@ -291,6 +318,7 @@ impl Puller {
         tokio::pin!(late);
         for permit in permits {
             let message = tokio::select! {
+                biased;
                 () = self.stop.cancelled() => {
                     for arrived in self.rest_of(messages).await {
                         let _gone = self.sender.send(arrived.delivery).await;
@@ -317,39 +345,30 @@ impl Puller {
     }
 
     /// Asks for messages; `None` when stopped.
-    ///
-    /// Without the client's heartbeats: in async-nats 0.51 a batch that has received one is not woken by the next
-    /// message any more (`Batch::poll_next` returns `Pending` without having registered the waker).
-    async fn request(&self, most: usize, expires: Duration) -> Result<Option<pull::Batch>, &'static str> {
+    async fn request(&self, most: usize, expires: Duration) -> Result<Option<U::Batch>, &'static str> {
         if self.stop.is_cancelled() {
             return Ok(None);
         }
-        let request = self.consumer.batch().max_messages(most).expires(expires).messages();
         tokio::select! {
             biased;
-            batch = request => batch.map(Some).map_err(|_| "the request could not be sent"),
+            batch = self.upstream.request(most, expires) => batch.map(Some).map_err(|_| "the request could not be sent"),
             // without a connection the client takes requests until its buffer is full
             () = self.stop.cancelled() => Ok(None),
         }
     }
 
     /// Lets the server deliver again at once, in their order, what somebody has got who is gone: the one who was active
-    /// before. That one's effects are kept out by the fence and the inbox. A server before 2.14, or one that does not
-    /// let this program do it, delivers them again after `ack_wait`.
+    /// before. That one's effects are kept out by the fence and the inbox. From a server that cannot do it, they come
+    /// again after `ack_wait`.
     async fn begin_anew(&self) {
-        let Ok(info) = self.consumer.get_info().await else { return };
-        if info.num_ack_pending == 0 {
+        let Ok(ConsumerState { outstanding, .. }) = self.upstream.state().await else { return };
+        if outstanding == 0 {
             return;
         }
-        let subject = format!("CONSUMER.RESET.{}.{}", info.stream_name, info.name);
-        let everything_outstanding = serde_json::json!({});
-        let request = self.context.request(subject, &everything_outstanding);
-        let outstanding = info.num_ack_pending;
-        match tokio::time::timeout(RESET, request).await {
-            Ok(Ok(Response::Ok(Reset {}))) => {
-                tracing::info!(subscription = %self.durable, outstanding, "took messages over from another process");
-            }
-            _ => tracing::debug!(subscription = %self.durable, "the server cannot begin a consumer anew"),
+        if self.upstream.reset().await {
+            tracing::info!(subscription = %self.durable, outstanding, "took messages over from another process");
+        } else {
+            tracing::debug!(subscription = %self.durable, "the server cannot begin a consumer anew");
         }
     }
 
@@ -371,20 +390,21 @@ impl Puller {
 
     /// Holds what arrives until nobody else holds anything; `false` when stopped meanwhile.
     async fn hold(&mut self, held: &mut BTreeMap<u64, Delivery>) -> bool {
-        let mut consumer = self.consumer.clone();
         let mut said = false;
         // by then a dead process's messages have come again; what is still outstanding is with a living one
         let patience = self.ack_wait * 2 + Duration::from_secs(1);
         let mut deadline = Instant::now() + patience;
         loop {
-            let info = tokio::select! {
+            let state = tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return false,
-                info = consumer.info() => info.map(|info| (info.num_ack_pending, info.delivered.consumer_sequence)),
+                state = self.upstream.state() => state,
             };
-            let Ok((outstanding, delivered)) = info else {
+            let Ok(ConsumerState { outstanding, delivered }) = state else {
                 deadline = Instant::now() + patience;
                 self.repair().await;
                 tokio::select! {
+                    biased;
                     () = self.stop.cancelled() => return false,
                     () = tokio::time::sleep(Duration::from_millis(200)) => continue,
                 }
@@ -415,6 +435,7 @@ impl Puller {
             tokio::pin!(late);
             loop {
                 let message = tokio::select! {
+                    biased;
                     () = self.stop.cancelled() => {
                         let rest = self.rest_of(messages).await;
                         held.extend(rest.into_iter().map(|arrived| (arrived.sequence, arrived.delivery)));
@@ -433,7 +454,7 @@ impl Puller {
 
     /// What the server has sent in answer to a request that is not needed any more. Left alone, it would come again
     /// only after `ack_wait`.
-    async fn rest_of(&self, mut messages: pull::Batch) -> Vec<Arrived> {
+    async fn rest_of(&self, mut messages: U::Batch) -> Vec<Arrived> {
         let mut rest = Vec::new();
         while let Ok(Some(Ok(message))) = tokio::time::timeout(QUIET, messages.next()).await {
             rest.extend(self.arrived(message));
@@ -442,31 +463,9 @@ impl Puller {
     }
 
     /// A message as the dispatcher takes it. One that is not JetStream's is left.
-    fn arrived(&self, message: Message) -> Option<Arrived> {
-        let (sequence, delivered, deliveries, origin) = {
-            let info = message.info().ok()?;
-            let deliveries = u32::try_from(info.delivered).unwrap_or(u32::MAX);
-            (
-                info.stream_sequence,
-                info.consumer_sequence,
-                deliveries,
-                format!("{}:{}", info.stream, info.stream_sequence),
-            )
-        };
-        let (message, acker) = message.split();
-        let headers: Headers = message
-            .headers
-            .iter()
-            .flat_map(|headers| headers.iter())
-            .flat_map(|(name, values)| values.iter().map(move |value| (name.to_string(), value.as_str().to_owned())))
-            .collect();
-        let message = Delivered {
-            subject: message.subject.to_string(),
-            headers,
-            payload: Bytes::clone(&message.payload),
-            origin,
-        };
-        let acker = Acker::Nats { acker, _held: self.held.insert(sequence) };
+    fn arrived(&self, message: U::Message) -> Option<Arrived> {
+        let Coming { sequence, delivered, deliveries, message, reply } = U::read(message)?;
+        let acker = Acker::Nats { reply, _held: self.held.insert(sequence) };
         Some(Arrived { sequence, delivered, delivery: Delivery { message, deliveries, acker, permit: None } })
     }
 }

@@ -1,6 +1,6 @@
 //! The keeper of a process's claims on Postgres.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::table::ClaimTable;
 use super::{Held, Post, TICK, Tenure};
 use crate::db::Db;
 use crate::db::claim::{Claims, Seen};
@@ -32,12 +33,12 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How long the rows of processes that are gone are kept.
 const GONE: Duration = Duration::from_secs(600);
 
-pub(super) struct Keeper {
-    claims: Claims,
+pub(crate) struct Keeper<C = Claims> {
+    claims: C,
     holder: Uuid,
     posts: Vec<Arc<Post>>,
     /// When a claim was first seen like this.
-    seen: HashMap<String, (Seen, Instant)>,
+    seen: BTreeMap<String, (Seen, Instant)>,
     /// What was taken over, and waits for the end of the transactions of the holder before.
     clearing: HashMap<Arc<str>, (Fence, Instant)>,
     /// Whether the last round failed.
@@ -47,15 +48,22 @@ pub(super) struct Keeper {
 impl Keeper {
     pub(super) fn new(db: Db, posts: Vec<Arc<Post>>) -> Self {
         let holder = crate::id::new();
-        let claims = Claims::new(db, holder);
-        Self { claims, holder, posts, seen: HashMap::new(), clearing: HashMap::new(), failed: false }
+        Self::of(Claims::new(db, holder), holder, posts)
+    }
+}
+
+impl<C: ClaimTable> Keeper<C> {
+    /// With the table as the holder has it.
+    pub(crate) fn of(claims: C, holder: Uuid, posts: Vec<Arc<Post>>) -> Self {
+        Self { claims, holder, posts, seen: BTreeMap::new(), clearing: HashMap::new(), failed: false }
     }
 
-    pub(super) async fn run(mut self, stop: CancellationToken) {
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 _ = tick.tick() => {}
             }

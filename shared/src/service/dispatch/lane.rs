@@ -1,6 +1,8 @@
 //! What is in the lanes of a subscription, and what is being done with it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+#[cfg(test)]
+use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use crate::bus::Delivery;
 use crate::service::handle::Verdict;
@@ -12,6 +14,14 @@ pub(super) enum Lane {
     Key(String),
     Alone(u64),
 }
+
+/// What is in which lane.
+#[cfg(not(test))]
+pub(super) type Lanes = HashMap<Lane, LaneState>;
+
+/// In tests in the same order each time, so that a seed of the simulation shows again what it has shown.
+#[cfg(test)]
+pub(super) type Lanes = HashMap<Lane, LaneState, BuildHasherDefault<DefaultHasher>>;
 
 /// A message on its way through the subscription.
 pub(super) struct Held {
