@@ -20,7 +20,6 @@ mod proof;
 pub(crate) mod raw;
 #[cfg(feature = "postgres")]
 mod ready;
-#[cfg(feature = "postgres")]
 pub(crate) mod relay_lease;
 mod rows;
 pub(crate) mod schedule;

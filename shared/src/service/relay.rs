@@ -9,6 +9,9 @@ mod nudges;
 mod reading;
 mod replay;
 mod schedule;
+mod seat;
+mod store;
+mod transport;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -27,16 +30,18 @@ use self::leader::{Candidate, Fence};
 use self::marking::{MARK, Marking};
 use self::nudges::Nudges;
 use self::schedule::Schedule;
+use self::store::Store;
+use self::transport::Transport;
 use crate::bus::{Ack, Bus};
 use crate::db::Db;
 use crate::db::outbox::{Pending, Published};
 use crate::error::{Error, Result};
 use crate::event::subject;
-use crate::service::retention::{self, Retention};
+use crate::service::retention::Retention;
 use crate::time::Clock;
 
 /// The most events that are on their way to the bus at once.
-const WINDOW: usize = 1_024;
+pub(crate) const WINDOW: usize = 1_024;
 
 /// Between looking for work: shortly after some was found, and when there was none for a while.
 const POLL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
@@ -51,7 +56,7 @@ const ALONE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// [`Error::Config`]: another process has it.
-pub(crate) async fn lead_alone(db: &Db) -> Result<Leadership> {
+pub(crate) async fn lead_alone(db: &Db) -> Result<Leadership<Db>> {
     let until = Instant::now() + ALONE;
     let mut candidate = Candidate::new(db, false);
     loop {
@@ -70,9 +75,11 @@ pub(crate) async fn lead_alone(db: &Db) -> Result<Leadership> {
 
 /// What a relay works with.
 #[derive(Clone)]
-pub(crate) struct Setup {
-    pub(crate) db: Db,
-    pub(crate) bus: Bus,
+pub(crate) struct Setup<S = Db, T = Bus> {
+    pub(crate) db: S,
+    pub(crate) bus: T,
+    /// The most events that are on their way at once; see [`WINDOW`].
+    pub(crate) window: usize,
     /// How long published events are kept.
     pub(crate) retention: Duration,
     /// How long everything else is kept, which the leader looks after too.
@@ -84,14 +91,19 @@ pub(crate) struct Setup {
 
 /// Publishes what is committed, until stopped. Of several processes on one database one does so at a time; `leading` is
 /// the right to it, if this process has it already.
-pub(crate) async fn run(setup: Setup, stop: CancellationToken, mut leading: Option<Leadership>) {
+pub(crate) async fn run<S: Store, T: Transport>(
+    setup: Setup<S, T>,
+    stop: CancellationToken,
+    mut leading: Option<Leadership<S>>,
+) {
     // without NATS there is no second process
-    let mut candidate = Candidate::new(&setup.db, setup.bus.kind() != "local");
+    let mut candidate = Candidate::new(&setup.db, !setup.bus.is_local());
     let mut nudges = Nudges::new(&setup.db, &setup.bus);
     while !stop.is_cancelled() {
         let leadership = match leading.take() {
             Some(leadership) => Some(leadership),
             None => tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 leadership = candidate.ask() => leadership,
                 never = nudges.pass_on() => match never {},
@@ -102,11 +114,12 @@ pub(crate) async fn run(setup: Setup, stop: CancellationToken, mut leading: Opti
         setup.counters.lead(true);
         let mut relay = Relay::new(setup.clone(), leadership.fence(), nudges.of_others().await);
         tokio::select! {
-            () = relay.run(&stop) => {}
-            () = retention::sweep(&setup.db, &setup.kept) => {}
+            biased;
             () = leadership.lost() => {
                 tracing::warn!("the lock of the outbox was lost; another process may publish it now");
             }
+            () = relay.run(&stop) => {}
+            () = setup.db.sweep(&setup.kept) => {}
         }
         setup.counters.lead(false);
         leadership.release().await;
@@ -116,9 +129,10 @@ pub(crate) async fn run(setup: Setup, stop: CancellationToken, mut leading: Opti
 /// An event on its way, with the highest position that its domain's stream had given before.
 type Sent = BoxFuture<'static, (Pending, u64, Result<Ack>)>;
 
-struct Relay {
-    db: Db,
-    bus: Bus,
+struct Relay<S, T> {
+    db: S,
+    bus: T,
+    window: usize,
     retention: Duration,
     counters: Arc<Counters>,
     fence: Fence,
@@ -156,12 +170,13 @@ struct Relay {
     floors: HashMap<String, (String, u64)>,
 }
 
-impl Relay {
-    fn new(setup: Setup, fence: Fence, nudges: BoxStream<'static, ()>) -> Self {
-        let Setup { db, bus, retention, counters, clock, kept: _ } = setup;
+impl<S: Store, T: Transport> Relay<S, T> {
+    fn new(setup: Setup<S, T>, fence: Fence, nudges: BoxStream<'static, ()>) -> Self {
+        let Setup { db, bus, window, retention, counters, clock, kept: _ } = setup;
         Self {
             db,
             bus,
+            window,
             retention,
             counters,
             fence,
@@ -211,7 +226,7 @@ impl Relay {
                         // mark what came together in one statement
                         self.take_acknowledgements().await;
                         self.start_marking();
-                        if self.known.len() < WINDOW / 2 {
+                        if self.known.len() < self.window / 2 {
                             break;
                         }
                     }
@@ -221,12 +236,12 @@ impl Relay {
                         if again {
                             self.start_marking();
                         }
-                        if self.known.len() < WINDOW / 2 {
+                        if self.known.len() < self.window / 2 {
                             break;
                         }
                     }
-                    () = self.db.nudged(), if self.known.len() < WINDOW => break,
-                    Some(()) = self.nudges.next(), if self.known.len() < WINDOW => {
+                    () = self.db.nudged(), if self.known.len() < self.window => break,
+                    Some(()) = self.nudges.next(), if self.known.len() < self.window => {
                         // several at once are as good as one
                         while let Some(Some(())) = self.nudges.next().now_or_never() {}
                         break;
@@ -339,7 +354,7 @@ impl Relay {
     /// fewer events are sent twice.
     async fn wind_down(&mut self) {
         let rest = async {
-            if self.bus.kind() == "local" {
+            if self.bus.is_local() {
                 // nobody is left to take what has not been sent
                 self.lanes.clear();
             } else if self.is_sure() {

@@ -126,8 +126,8 @@ pub(crate) async fn start_on(db: Db, bus: Bus, config: &Config, services: Vec<Se
     let kept = Retention::new(config, &bus.kept())?;
     // after all subscriptions are open: in-process, an event without subscribers counts as published
     let counters = Arc::clone(&running.counters);
-    let setup =
-        relay::Setup { db, bus, retention: config.outbox_retention, kept, counters, clock: running.clock.clone() };
+    let (window, retention, clock) = (relay::WINDOW, config.outbox_retention, running.clock.clone());
+    let setup = relay::Setup { db, bus, window, retention, kept, counters, clock };
     running.relay.spawn(relay::run(setup, running.stop_relay.clone(), leadership));
     Ok(running)
 }

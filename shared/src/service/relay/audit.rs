@@ -1,8 +1,10 @@
 //! Has the broker what it acknowledged? It acknowledges before it writes to the disk, so after a crash, or when somebody
 //! has put an older copy of its store in place, it may have gone back in time.
 
-use crate::bus::{Bus, StreamState};
-use crate::db::ledger::{Entry, Ledger, Look};
+use super::store::Store;
+use super::transport::Transport;
+use crate::bus::StreamState;
+use crate::db::ledger::{Entry, Look};
 use crate::error::Result;
 
 /// How many events whose messages have been deleted are passed over, in search of one that can be compared.
@@ -61,9 +63,9 @@ trait Sources {
     }
 }
 
-struct Stream<'a> {
-    ledger: &'a Ledger,
-    bus: &'a Bus,
+struct Stream<'a, S, T> {
+    store: &'a S,
+    bus: &'a T,
     name: &'a str,
     unreadable: Unreadable,
 }
@@ -77,9 +79,9 @@ pub(super) enum Unreadable {
     PassOver,
 }
 
-impl Sources for Stream<'_> {
+impl<S: Store, T: Transport> Sources for Stream<'_, S, T> {
     async fn entry(&self, above: i64, most: i64) -> Result<Option<Entry>> {
-        self.ledger.last_between(self.name, above, most).await
+        self.store.last_between(self.name, above, most).await
     }
 
     async fn stored_id(&self, sequence: i64) -> Result<Option<String>> {
@@ -103,18 +105,23 @@ impl Sources for Stream<'_> {
 }
 
 /// Compares one stream with the ledger, and notes what was found to be there.
-pub(super) async fn audit(ledger: &Ledger, bus: &Bus, stream: &str, unreadable: Unreadable) -> Result<Found> {
-    let sources = Stream { ledger, bus, name: stream, unreadable };
+pub(super) async fn audit(
+    store: &impl Store,
+    bus: &impl Transport,
+    stream: &str,
+    unreadable: Unreadable,
+) -> Result<Found> {
+    let sources = Stream { store, bus, name: stream, unreadable };
     let Some(state) = bus.stream_state(stream).await? else {
         return Ok(Found::GoneBack { to: 0, why: Why::Deleted });
     };
-    let look = ledger.look(stream).await?;
+    let look = store.look(stream).await?;
     if look.is_some_and(|look| look.created_ns != state.created_ns) {
         return Ok(Found::GoneBack { to: 0, why: Why::Replaced });
     }
     let (found, there) = compare(&sources, &state, look.map(|look| look.entry)).await?;
     if let Found::GoneBack { why, .. } = found
-        && ledger.has_doubles(stream).await?
+        && store.has_doubles(stream).await?
     {
         // It went back before and nobody noticed: which entries are older than that cannot be told any more. What is
         // published twice is handled once.
@@ -123,7 +130,7 @@ pub(super) async fn audit(ledger: &Ledger, bus: &Bus, stream: &str, unreadable: 
     if let (Found::Same, Some(entry)) = (found, there) {
         let now = Look { created_ns: state.created_ns, entry };
         if look != Some(now) {
-            ledger.note(stream, &now).await?;
+            store.note(stream, &now).await?;
         }
     }
     Ok(found)

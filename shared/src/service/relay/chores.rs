@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Relay;
-use crate::service::metrics::Metrics;
+use super::store::Store;
+use super::transport::Transport;
 
 /// How often old rows are deleted.
 const PRUNE: Duration = Duration::from_secs(600);
@@ -20,7 +21,7 @@ pub(super) struct Chores {
     reported: Option<(Instant, u64)>,
 }
 
-impl Relay {
+impl<S: Store, T: Transport> Relay<S, T> {
     pub(super) async fn do_chores(&mut self) {
         // marks that failed before
         self.start_marking();
@@ -34,7 +35,7 @@ impl Relay {
         }
         self.chores.pruned = Some(Instant::now());
         loop {
-            match self.db.outbox().prune(self.retention).await {
+            match self.db.prune(self.retention).await {
                 Ok(0) => return,
                 Ok(_) => {}
                 Err(error) => {
@@ -57,7 +58,7 @@ impl Relay {
             return;
         }
         self.chores.reported = Some((Instant::now(), self.counters.published()));
-        let Ok(metrics) = Metrics::read(&self.db, &self.counters).await else { return };
+        let Ok(metrics) = self.db.metrics(&self.counters).await else { return };
         if metrics.outbox.waiting > 0 || metrics.relay.published != published {
             metrics.log();
         }

@@ -3,7 +3,8 @@
 use tokio::task::JoinSet;
 
 use super::Relay;
-use crate::db::Db;
+use super::store::Store;
+use super::transport::Transport;
 use crate::db::outbox::Published;
 use crate::error::Result;
 
@@ -38,13 +39,13 @@ impl Marking {
     }
 
     /// Begins to note what waits, unless something is being noted.
-    fn start(&mut self, db: &Db, epoch: Option<i64>) {
+    fn start(&mut self, db: &impl Store, epoch: Option<i64>) {
         if self.acked.is_empty() || !self.under_way.is_empty() {
             return;
         }
         self.under_way = std::mem::take(&mut self.acked);
-        let (outbox, batch) = (db.outbox(), self.under_way.clone());
-        self.statement.spawn(async move { outbox.mark(&batch, epoch).await });
+        let (db, batch) = (db.clone(), self.under_way.clone());
+        self.statement.spawn(async move { db.mark(&batch, epoch).await });
     }
 
     /// Waits for the end of the statement under way, with what it has noted; `None` when there is none.
@@ -55,7 +56,7 @@ impl Marking {
     }
 }
 
-impl Relay {
+impl<S: Store, T: Transport> Relay<S, T> {
     /// Begins to note what waits.
     pub(super) fn start_marking(&mut self) {
         self.marking.start(&self.db, self.fence.epoch());

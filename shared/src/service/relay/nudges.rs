@@ -7,22 +7,22 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 
-use crate::bus::Bus;
-use crate::db::Db;
+use super::store::Store;
+use super::transport::Transport;
 
 /// The shortest time between two nudges of one process; those in between become one.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// The nudges of the processes on one database.
-pub(super) struct Nudges {
-    db: Db,
-    bus: Bus,
+pub(super) struct Nudges<S, T> {
+    db: S,
+    bus: T,
     /// What they call each other by, once it is known.
     token: Option<String>,
 }
 
-impl Nudges {
-    pub(super) fn new(db: &Db, bus: &Bus) -> Self {
+impl<S: Store, T: Transport> Nudges<S, T> {
+    pub(super) fn new(db: &S, bus: &T) -> Self {
         Self { db: db.clone(), bus: bus.clone(), token: None }
     }
 

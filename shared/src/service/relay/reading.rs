@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{POLL, Relay, WINDOW};
-use crate::db::Outbox;
+use super::store::Store;
+use super::transport::Transport;
+use super::{POLL, Relay};
 use crate::error::Result;
 
 /// How long a number that was not there is looked for: its transaction was committing, or was rolled back.
@@ -19,13 +20,12 @@ const GAPS: i64 = 1_024;
 /// How often everything unpublished is read from the start.
 pub(super) const RESCAN: Duration = Duration::from_secs(5);
 
-impl Relay {
+impl<S: Store, T: Transport> Relay<S, T> {
     /// Reads what is new and sends it. Each step takes the lower numbers of a key before the higher ones.
     pub(super) async fn read(&mut self) -> Result<()> {
-        if self.known.len() >= WINDOW {
+        if self.known.len() >= self.window {
             return Ok(());
         }
-        let outbox = self.db.outbox();
         let now = Instant::now();
         if now >= self.rescan_at || now < self.wide_until {
             // for what the gaps miss: a transaction that takes longer than a gap is remembered, or that is large
@@ -34,13 +34,13 @@ impl Relay {
         }
         if !self.stalled.is_empty() && now >= self.retry_at {
             let numbers: Vec<i64> = self.stalled.values().flatten().copied().collect();
-            let rows = outbox.unpublished(i64::MAX, &numbers, numbers.len()).await?;
+            let rows = self.db.unpublished(i64::MAX, &numbers, numbers.len()).await?;
             self.stalled.clear();
             self.enqueue_all(rows).await;
         }
         let mut highest = match self.highest {
             Some(highest) => highest,
-            None => self.look_back(&outbox, now).await?,
+            None => self.look_back(now).await?,
         };
         self.gaps.retain(|_, until| *until > now);
         // One statement for the gaps and for what is new, so that both are seen at the same moment: asked one after
@@ -48,8 +48,8 @@ impl Relay {
         // found first.
         let gaps: Vec<i64> = self.gaps.keys().copied().collect();
         // from the start on, rows that are on their way are met again
-        let limit = if self.position == 0 { WINDOW + self.known.len() } else { WINDOW };
-        let rows = outbox.unpublished(self.position, &gaps, limit).await?;
+        let limit = if self.position == 0 { self.window + self.known.len() } else { self.window };
+        let rows = self.db.unpublished(self.position, &gaps, limit).await?;
         for row in &rows {
             if self.gaps.remove(&row.seq).is_none() {
                 if row.seq - highest < GAPS {
@@ -68,8 +68,8 @@ impl Relay {
     }
 
     /// The highest number so far; those missing right below it may belong to transactions under way.
-    async fn look_back(&mut self, outbox: &Outbox, now: Instant) -> Result<i64> {
-        let present = outbox.latest(GAPS).await?;
+    async fn look_back(&mut self, now: Instant) -> Result<i64> {
+        let present = self.db.latest(GAPS).await?;
         let highest = present.first().copied().unwrap_or(0);
         let present: HashSet<i64> = present.into_iter().collect();
         let missing = (highest - GAPS).max(0)..highest;

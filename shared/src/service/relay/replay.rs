@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::audit::{Found, Unreadable, Why, audit};
+use super::store::Store;
+use super::transport::Transport;
 use super::{POLL, RETRY, Relay};
 use crate::bus::Ack;
-use crate::db::ledger::Ledger;
 use crate::db::outbox::Pending;
 use crate::error::{Error, Result};
 use crate::event::subject;
@@ -22,11 +23,11 @@ const FAILED: u32 = 2;
 /// The most events that are made unpublished by one statement.
 const BATCH: i64 = 2_000;
 
-impl Relay {
+impl<S: Store, T: Transport> Relay<S, T> {
     /// Whether this process publishes, to a broker that has everything that it has acknowledged. After a new connection,
     /// and from time to time, that is found out first.
     pub(super) async fn may_send(&mut self) -> bool {
-        if self.bus.kind() == "local" {
+        if self.bus.is_local() {
             // it acknowledges what was handled
             self.audited = self.bus.link();
             return true;
@@ -100,28 +101,27 @@ impl Relay {
         if !self.marking.is_empty() {
             return Err(Error::Unavailable { what: "published events cannot be marked".into(), source: None });
         }
-        let ledger = Ledger::new(self.db.clone());
         let unreadable = if self.failed_audits < FAILED { Unreadable::Fail } else { Unreadable::PassOver };
-        for stream in ledger.streams().await? {
-            if let Found::GoneBack { to, why } = audit(&ledger, &self.bus, &stream, unreadable).await? {
-                self.replay(&ledger, &stream, to, why).await?;
+        for stream in self.db.streams().await? {
+            if let Found::GoneBack { to, why } = audit(&self.db, &self.bus, &stream, unreadable).await? {
+                self.replay(&stream, to, why).await?;
             }
         }
         Ok(())
     }
 
     /// Makes everything above a position of a stream unpublished, and begins from the start.
-    async fn replay(&mut self, ledger: &Ledger, stream: &str, to: i64, why: Why) -> Result<()> {
+    async fn replay(&mut self, stream: &str, to: i64, why: Why) -> Result<()> {
         // before the first row: whatever interrupts this, no newer event goes out before the rows are read
         self.start_over();
         let mut events = 0;
         loop {
-            match ledger.unpublish_above(stream, to, BATCH).await? {
+            match self.db.unpublish_above(stream, to, BATCH).await? {
                 0 => break,
                 some => events += some,
             }
         }
-        ledger.forget(stream).await?;
+        self.db.forget(stream).await?;
         self.counters.replay(events);
         tracing::warn!(stream, position = to, events, "{}; events that it lost are published again", why.as_str());
         Ok(())

@@ -5,8 +5,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
+use super::store::Store;
+use super::transport::Transport;
 use super::{POLL, Relay};
-use crate::db::schedule;
 use crate::time::Clock;
 
 /// The most events that become due in one transaction.
@@ -38,7 +39,7 @@ impl Schedule {
     }
 }
 
-impl Relay {
+impl<S: Store, T: Transport> Relay<S, T> {
     /// Puts what has become due into the outbox. Other processes schedule events too, so the next one is looked for from
     /// time to time.
     pub(super) async fn release(&mut self) {
@@ -49,11 +50,11 @@ impl Relay {
         }
         self.schedule.look_at = Instant::now() + POLL.1;
         let released = async {
-            let mut next = schedule::next(&self.db).await?;
+            let mut next = self.db.next_due().await?;
             while next.is_some_and(|next| next <= self.schedule.now())
-                && schedule::release(&self.db, self.schedule.now(), BATCH).await? > 0
+                && self.db.release_due(self.schedule.now(), BATCH).await? > 0
             {
-                next = schedule::next(&self.db).await?;
+                next = self.db.next_due().await?;
             }
             Ok::<_, crate::Error>(next)
         };

@@ -1,0 +1,49 @@
+//! What the relay needs of a bus.
+
+use futures_util::stream::BoxStream;
+
+use crate::bus::{Acked, Bus, StreamState};
+use crate::error::Result;
+use crate::event::Outgoing;
+
+/// Where events go, and what is there. See `Bus`, which says what each of these does.
+pub(crate) trait Transport: Clone + Send + Sync + 'static {
+    /// Whether it stores nothing: it acknowledges what was handled.
+    fn is_local(&self) -> bool;
+    fn link(&self) -> Option<u64>;
+    fn send(&self, event: &Outgoing) -> impl Future<Output = Result<Acked>> + Send;
+    fn stream_state(&self, stream: &str) -> impl Future<Output = Result<Option<StreamState>>> + Send;
+    fn stored_id(&self, stream: &str, sequence: i64) -> impl Future<Output = Result<Option<String>>> + Send;
+    fn nudge(&self, token: &str) -> impl Future<Output = ()> + Send;
+    fn nudges(&self, token: &str) -> impl Future<Output = BoxStream<'static, ()>> + Send;
+}
+
+impl Transport for Bus {
+    fn is_local(&self) -> bool {
+        self.kind() == "local"
+    }
+
+    fn link(&self) -> Option<u64> {
+        Bus::link(self)
+    }
+
+    async fn send(&self, event: &Outgoing) -> Result<Acked> {
+        Bus::send(self, event).await
+    }
+
+    async fn stream_state(&self, stream: &str) -> Result<Option<StreamState>> {
+        Bus::stream_state(self, stream).await
+    }
+
+    async fn stored_id(&self, stream: &str, sequence: i64) -> Result<Option<String>> {
+        Bus::stored_id(self, stream, sequence).await
+    }
+
+    async fn nudge(&self, token: &str) {
+        Bus::nudge(self, token).await;
+    }
+
+    async fn nudges(&self, token: &str) -> BoxStream<'static, ()> {
+        Bus::nudges(self, token).await
+    }
+}
