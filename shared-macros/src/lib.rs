@@ -580,7 +580,7 @@ pub fn respond(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | key | meaning |
 /// |---|---|
-/// | `table = "…"` | the table; required |
+/// | `table = "…"` | the table, `"appointments"`, or with its schema `"clinic.appointments"`; required. See below |
 /// | `unique(a, b)` | these fields together are unique; with a `deleted_at`, among the rows that are not deleted |
 /// | `index(a, b(desc))` | an index on these fields |
 /// | `unique(a, where(status = Status::Booked))`, `index(…, where(…))` | of some rows: conditions are `field = CONSTANT`, `field != CONSTANT`, `field is null` and `field is not null`, with commas between them |
@@ -604,6 +604,34 @@ pub fn respond(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | `flatten(street: String, city: String)` | a struct of these fields | a value of several columns, `address_street` and so on, with a constant for each: `ADDRESS_STREET`. `New…` and `…Patch` take the whole value |
 /// | `rename = "…"` | | the column's name, if it is not the field's |
 /// | `skip` | `Default` | not stored |
+///
+/// # Schemas
+///
+/// `table = "appointments"` is found on Postgres by the search path. `table = "clinic.appointments"` is the table
+/// `appointments` of the schema `clinic`, whatever the search path is; where tables are created, missing schemas are, too.
+/// SQLite has no schemas. There `clinic.appointments`, with the dot, is the name of the table, so that in SQL of your own
+/// it stands in quotes: `SELECT … FROM "clinic.appointments"`. `billing.appointments` and `appointments` are other tables
+/// on both engines, each with keys and indexes of its own, and references may go from any of them to any other.
+///
+/// ```
+/// # use shared::prelude::*;
+/// #[derive(Debug, Clone, Entity)]
+/// #[entity(table = "clinic.patients", unique(mrn))]
+/// pub struct Patient {
+///     #[entity(id)]                  pub id: Uuid,
+///     pub mrn: Phi<String>,
+/// }
+///
+/// #[derive(Debug, Clone, Entity)]
+/// #[entity(table = "billing.invoices")]
+/// pub struct Invoice {
+///     #[entity(id)]                  pub id: Uuid,
+///     #[entity(references(Patient))] pub patient_id: Uuid,
+/// }
+/// ```
+///
+/// Names are written as they are here, in quotes: words of SQL are fine, and Postgres keeps capital letters. To SQLite
+/// `Rooms` and `rooms` are one table, which is an error where tables are created or compared.
 ///
 /// # Events: `emits(..)`
 ///

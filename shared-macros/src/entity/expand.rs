@@ -7,7 +7,7 @@ use syn::{Ident, Path};
 
 use super::check::{Column, Model, OnDelete, Reference, Role, place};
 use super::name::of_constraint;
-use super::sql::Statements;
+use super::sql::{Engine, Statements};
 use super::surface::{impls, new_ident, patch_ident, ruled, types};
 use super::{emits, key};
 use crate::attribute::plain_name;
@@ -36,13 +36,6 @@ fn judged(column: &Column, bound: &TokenStream) -> TokenStream {
 
 fn value(column: &Column) -> TokenStream {
     judged(column, &generated!(__Value))
-}
-
-fn option(text: Option<&str>) -> TokenStream {
-    match text {
-        Some(text) => generated!(::core::option::Option::Some(#text)),
-        None => generated!(::core::option::Option::None),
-    }
 }
 
 fn entity(model: &Model) -> TokenStream {
@@ -169,8 +162,19 @@ fn target_entity(target: &Path) -> TokenStream {
 }
 
 fn statements(model: &Model) -> TokenStream {
-    let Statements { columns, insert, get, exists, count, delete_by_id, delete, restore } = Statements::of(model);
-    let restore = option(restore.as_deref());
+    let [postgres, sqlite] = [Engine::Postgres, Engine::Sqlite].map(|engine| Statements::of(model, engine));
+    let columns = &postgres.columns;
+    let sql = |of: fn(&Statements) -> &str| both(of(&postgres), of(&sqlite));
+    let (insert, get, exists) = (sql(|all| &all.insert), sql(|all| &all.get), sql(|all| &all.exists));
+    let (count, delete) = (sql(|all| &all.count), sql(|all| &all.delete));
+    let delete_by_id = sql(|all| &all.delete_by_id);
+    let restore = match (&postgres.restore, &sqlite.restore) {
+        (Some(postgres), Some(sqlite)) => {
+            let sql = both(postgres, sqlite);
+            generated!(::core::option::Option::Some(#sql))
+        }
+        _ => generated!(::core::option::Option::None),
+    };
     generated! {
         __shared::Statements {
             columns: #columns,
@@ -183,6 +187,14 @@ fn statements(model: &Model) -> TokenStream {
             restore: #restore,
         }
     }
+}
+
+/// A statement in both dialects.
+fn both(postgres: &str, sqlite: &str) -> TokenStream {
+    if postgres == sqlite {
+        return generated!(__shared::Sql::same(#postgres));
+    }
+    generated!(__shared::Sql { postgres: #postgres, sqlite: #sqlite })
 }
 
 fn new_entity(model: &Model) -> TokenStream {

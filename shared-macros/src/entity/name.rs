@@ -19,29 +19,57 @@ fn defect(name: &str) -> Option<String> {
     (name.len() > MAX_NAME).then(|| format!("Postgres allows {MAX_NAME} bytes"))
 }
 
-/// Checks a table's name.
+/// Checks a table's name, which may have that of its schema before a dot.
 pub(super) fn table(name: &LitStr, errors: &mut Errors) -> Option<String> {
     let text = name.value();
-    if let Some(why) = defect(&text) {
-        let help = match text.split_once('.') {
-            Some((schema, table)) if defect(schema).is_none() && defect(table).is_none() => format!(
-                "\nhelp: SQLite has no schemas; write `{schema}_{table}`, or `{table}` and let Postgres look into the schema: `ALTER ROLE … SET search_path = {schema}`"
-            ),
-            _ => String::new(),
-        };
-        errors.report(name, format!("`{text}` cannot be the name of a table: {why}{help}"));
-        return None;
+    let refused = match table_defect(&text) {
+        Some(why) => format!("`{text}` cannot be the name of a table: {why}"),
+        None => match owner(&text) {
+            Some((prefix, owner)) => {
+                format!("tables whose names start with `{prefix}` are {owner}'s own; choose another name")
+            }
+            None => return Some(text),
+        },
+    };
+    errors.report(name, refused);
+    None
+}
+
+fn table_defect(text: &str) -> Option<String> {
+    let Some((schema, table)) = text.split_once('.') else { return defect(text) };
+    if table.contains('.') {
+        let help = "help: a table has a name, and before it perhaps that of its schema: `clinic.appointments`";
+        return Some(format!("it has too many parts\n{help}"));
     }
-    for (prefix, owner) in [("sqlite_", "SQLite"), ("shared_", "`shared`")] {
-        if text.starts_with(prefix) {
-            errors.report(
-                name,
-                format!("tables whose names start with `{prefix}` are {owner}'s own; choose another name"),
-            );
-            return None;
+    for (part, place) in [(schema, "before"), (table, "after")] {
+        if part.is_empty() {
+            return Some(format!("there is nothing {place} the `.`"));
         }
     }
-    Some(text)
+    // https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-CATALOG
+    if schema.starts_with("pg_") || schema == "information_schema" {
+        return Some(format!("the schema `{schema}` is Postgres' own\nhelp: choose another schema"));
+    }
+    [schema, table].into_iter().find_map(|part| Some(format!("{} (`{part}`)", defect(part)?)))
+}
+
+/// Whose names those of a table are, and how they start.
+fn owner(text: &str) -> Option<(&'static str, &'static str)> {
+    // SQLite knows no schemas: to it, the whole text is the name, and small and capital letters are the same
+    if text.to_ascii_lowercase().starts_with("sqlite_") {
+        return Some(("sqlite_", "SQLite"));
+    }
+    without_schema(text).starts_with("shared_").then_some(("shared_", "`shared`"))
+}
+
+/// The schema of a table, if its name has one.
+pub(super) fn schema(table: &str) -> Option<&str> {
+    table.split_once('.').map(|(schema, _)| schema)
+}
+
+/// The name of a table within its schema.
+pub(super) fn without_schema(table: &str) -> &str {
+    table.split_once('.').map_or(table, |(_, table)| table)
 }
 
 /// Why a text cannot be the name of a column.
@@ -52,9 +80,10 @@ pub(super) fn column_defect(name: &str) -> Option<String> {
     defect(name)
 }
 
-/// The name of a key, constraint or index: `{table}_{columns}_{suffix}`, shortened if Postgres would cut it.
+/// The name of a key, constraint or index: `{table}_{columns}_{suffix}`, shortened if Postgres would cut it. It is of the
+/// table's schema, and does not name that.
 pub(super) fn of_constraint<'a>(table: &str, columns: impl IntoIterator<Item = &'a str>, suffix: &str) -> String {
-    let mut name = String::from(table);
+    let mut name = String::from(without_schema(table));
     for column in columns {
         name.push('_');
         name.push_str(column);
@@ -120,6 +149,24 @@ mod tests {
         for name in [one, two] {
             assert!(name.len() <= MAX_NAME && name.ends_with("_key"), "{name}");
         }
+    }
+
+    #[test]
+    fn a_table_may_have_a_schema() {
+        for good in ["rooms", "clinic.rooms", "Clinic.Order", "public.select", "shared_data.rooms", "clinic.sqlite_x"] {
+            assert_eq!((table_defect(good), owner(good)), (None, None), "{good}");
+        }
+        let long = "x".repeat(64);
+        for bad in ["a.b.c", ".a", "a.", ".", "a..b", "pg_x.a", "information_schema.a", "a b.c", "a.1", "a.ä"] {
+            assert!(table_defect(bad).is_some(), "{bad}");
+        }
+        for bad in [format!("{long}.a"), format!("a.{long}")] {
+            assert!(table_defect(&bad).is_some_and(|why| why.contains("63 bytes")), "{bad}");
+        }
+        for owned in ["sqlite_x", "SQLite_x", "sqlite_x.a", "shared_x", "clinic.shared_x"] {
+            assert!(owner(owned).is_some(), "{owned}");
+        }
+        assert_eq!(of_constraint("clinic.rooms", ["floor"], "key"), "rooms_floor_key");
     }
 
     #[test]

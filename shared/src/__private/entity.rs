@@ -5,7 +5,7 @@ pub use serde_json::Value as JsonValue;
 pub use uuid::Uuid;
 
 use super::message::Message;
-pub use crate::db::{Args, Row};
+pub use crate::db::{Args, Row, Sql};
 pub use crate::entity::role::{DeletedAt, Version, WrittenAt, WrittenBy};
 use crate::entity::scalar::{bind_text, bind_texts};
 pub use crate::entity::{
@@ -43,21 +43,21 @@ pub const fn check_entity(def: &EntityDef) {
     let versioned = if def.roles.version.is_some() { 1 } else { 0 };
     let by = if def.roles.updated_by.is_some() { 1 } else { 0 };
     let soft = if def.roles.deleted_at.is_some() { 1 + by } else { 0 };
-    expect_parameters(def.sql.insert, def.columns.len());
-    expect_parameters(def.sql.get, 1);
-    expect_parameters(def.sql.exists, 1);
-    expect_parameters(def.sql.count, 0);
-    expect_parameters(def.sql.delete_by_id, soft + 1);
-    expect_parameters(def.sql.delete, soft + 1 + versioned);
+    expect_parameters(&def.sql.insert, def.columns.len());
+    expect_parameters(&def.sql.get, 1);
+    expect_parameters(&def.sql.exists, 1);
+    expect_parameters(&def.sql.count, 0);
+    expect_parameters(&def.sql.delete_by_id, soft + 1);
+    expect_parameters(&def.sql.delete, soft + 1 + versioned);
     if let Some(sql) = def.sql.restore {
-        expect_parameters(sql, 1 + by + if def.roles.updated_at.is_some() { 1 } else { 0 });
+        expect_parameters(&sql, 1 + by + if def.roles.updated_at.is_some() { 1 } else { 0 });
     }
 }
 
 #[track_caller]
-const fn expect_parameters(sql: &str, expected: usize) {
+const fn expect_parameters(sql: &Sql, expected: usize) {
     assert!(
-        parameters(sql) == expected,
+        parameters(sql.postgres) == expected && parameters(sql.sqlite) == expected,
         "a statement has another number of parameters than values; please report this as a bug of `shared`"
     );
 }
@@ -235,8 +235,19 @@ pub const NO_ENTITY: &EntityDef = &EntityDef::of(
     "",
     &[],
     Roles::of(""),
-    Statements { columns: "", insert: "", get: "", exists: "", count: "", delete_by_id: "", delete: "", restore: None },
+    Statements {
+        columns: "",
+        insert: NOTHING,
+        get: NOTHING,
+        exists: NOTHING,
+        count: NOTHING,
+        delete_by_id: NOTHING,
+        delete: NOTHING,
+        restore: None,
+    },
 );
+
+const NOTHING: Sql = Sql::same("");
 
 /// What a stub that stands in for a refused declaration does. Its program does not compile, so it is never run.
 #[cold]

@@ -27,7 +27,7 @@ pub(super) fn unmigrated(problem: impl Into<String>) -> Error {
 pub struct Names {
     /// The entity's type name.
     pub entity: &'static str,
-    /// Its table.
+    /// Its table, after that of its schema and a dot if it has one.
     pub table: &'static str,
     /// The column of its id.
     pub id: &'static str,
@@ -40,6 +40,14 @@ pub struct Names {
 }
 
 impl Names {
+    /// Whether this is the entity's table. Without a schema it is found by the search path, in any of them.
+    fn is_table(&self, schema: Option<&str>, table: &str) -> bool {
+        match (self.table.split_once('.'), schema) {
+            (Some((own, name)), Some(schema)) => (own, name) == (schema, table),
+            _ => self.table == table,
+        }
+    }
+
     fn field(&self, column: &str) -> String {
         let field = self.columns.iter().find(|known| known.name == column).map(|known| known.field);
         field.unwrap_or(column).to_owned()
@@ -47,6 +55,10 @@ impl Names {
 
     /// The fields that a constraint or a unique index is about.
     fn fields(&self, constraint: &str) -> Option<Vec<String>> {
+        // on SQLite, the name of an index has the schema before it
+        let schema = self.table.split_once('.').map(|(schema, _)| schema);
+        let within = schema.and_then(|schema| constraint.strip_prefix(schema)?.strip_prefix('.'));
+        let constraint = within.unwrap_or(constraint);
         let key = self.uniques.iter().find(|key| key.name == constraint).map(|key| key.columns);
         let reference = self.references.iter().find(|reference| reference.name == constraint);
         let columns = match (key, reference) {
@@ -58,9 +70,9 @@ impl Names {
         Some(columns.into_iter().map(|column| self.field(column)).collect())
     }
 
-    fn check(names: Option<&Self>, table: Option<&str>, constraint: String) -> Error {
+    fn check(names: Option<&Self>, entity: Cow<'static, str>, constraint: String) -> Error {
         let fields = names.and_then(|names| names.fields(&constraint)).unwrap_or_default();
-        Error::Check { entity: entity(names, table), constraint, fields }
+        Error::Check { entity, constraint, fields }
     }
 }
 
@@ -119,11 +131,14 @@ fn other(engine: Engine, code: Option<String>, what: &'static str) -> Error {
     Error::Database(DatabaseError { engine: engine.as_str(), code, what: what.into() })
 }
 
-fn entity(names: Option<&Names>, table: Option<&str>) -> Cow<'static, str> {
+fn entity(names: Option<&Names>, schema: Option<&str>, table: Option<&str>) -> Cow<'static, str> {
     match (names, table) {
-        (Some(names), Some(table)) if table == names.table => names.entity.into(),
+        (Some(names), Some(table)) if names.is_table(schema, table) => names.entity.into(),
         (Some(names), None) => names.entity.into(),
-        (_, Some(table)) => table.to_owned().into(),
+        (_, Some(table)) => match schema.filter(|schema| *schema != "public") {
+            Some(schema) => format!("{schema}.{table}").into(),
+            None => table.to_owned().into(),
+        },
         (None, None) => "row".into(),
     }
 }
@@ -131,7 +146,7 @@ fn entity(names: Option<&Names>, table: Option<&str>) -> Cow<'static, str> {
 fn postgres(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&Names>) -> Error {
     let code = error.code().unwrap_or_default().into_owned();
     let table = error.table().map(|table| table.to_owned());
-    let entity = entity(names, table.as_deref());
+    let entity = entity(names, postgres_schema(error).as_deref(), table.as_deref());
     let constraint = error.constraint().unwrap_or_default().to_owned();
     let fields = || {
         names
@@ -143,7 +158,7 @@ fn postgres(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&N
         "23505" => Error::Unique { entity, fields: fields() },
         // the second since Postgres 18, for `on_delete = restrict`
         "23503" | "23001" => Error::ForeignKey { entity, fields: fields() },
-        "23514" => Names::check(names, table.as_deref(), constraint),
+        "23514" => Names::check(names, entity, constraint),
         "23502" => {
             let column = postgres_column(error).unwrap_or_default();
             let field = names.map_or_else(|| column.clone(), |names| names.field(&column));
@@ -179,6 +194,16 @@ fn postgres_column(_error: &(dyn sqlx::error::DatabaseError + 'static)) -> Optio
     None
 }
 
+#[cfg(feature = "postgres")]
+fn postgres_schema(error: &(dyn sqlx::error::DatabaseError + 'static)) -> Option<String> {
+    error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().and_then(|error| error.schema()).map(str::to_owned)
+}
+
+#[cfg(not(feature = "postgres"))]
+fn postgres_schema(_error: &(dyn sqlx::error::DatabaseError + 'static)) -> Option<String> {
+    None
+}
+
 fn sqlite(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&Names>) -> Error {
     let code = error.code().unwrap_or_default().into_owned();
     let message = error.message();
@@ -189,25 +214,26 @@ fn sqlite(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&Nam
             let index = listed.strip_prefix("index '").and_then(|rest| rest.strip_suffix('\''));
             if let Some(index) = index {
                 let fields = names.and_then(|names| names.fields(index)).unwrap_or_else(|| vec![index.to_owned()]);
-                return Error::Unique { entity: entity(names, None), fields };
+                return Error::Unique { entity: entity(names, None, None), fields };
             }
-            let columns: Vec<(&str, &str)> = listed.split(", ").filter_map(|column| column.split_once('.')).collect();
+            // a table may have a dot in its name, a column of an entity has none
+            let columns: Vec<(&str, &str)> = listed.split(", ").filter_map(|column| column.rsplit_once('.')).collect();
             let table = columns.first().map(|(table, _)| *table);
             let fields = columns
                 .iter()
                 .map(|(_, column)| names.map_or_else(|| (*column).to_owned(), |names| names.field(column)))
                 .collect();
-            Error::Unique { entity: entity(names, table), fields }
+            Error::Unique { entity: entity(names, None, table), fields }
         }
         // SQLite carries out `on_delete = restrict` by a trigger
         "787" | "1811" if message.starts_with("FOREIGN KEY") => {
-            Error::ForeignKey { entity: entity(names, None), fields: Vec::new() }
+            Error::ForeignKey { entity: entity(names, None, None), fields: Vec::new() }
         }
-        "275" => Names::check(names, None, listed.to_owned()),
+        "275" => Names::check(names, entity(names, None, None), listed.to_owned()),
         "1299" => {
-            let (table, column) = listed.split_once('.').unwrap_or(("", listed));
+            let (table, column) = listed.rsplit_once('.').unwrap_or(("", listed));
             let field = names.map_or_else(|| column.to_owned(), |names| names.field(column));
-            Error::Required { entity: entity(names, (!table.is_empty()).then_some(table)), field }
+            Error::Required { entity: entity(names, None, (!table.is_empty()).then_some(table)), field }
         }
         "5" | "6" | "261" | "262" | "517" => Error::Busy { what: FILE },
         "13" => other(Engine::Sqlite, Some(code), "the disk is full"),

@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use serde_json::Value;
 
 use super::ddl::cut;
-use super::def::{ColumnDef, ColumnType, EntityDef};
+use super::def::{ColumnDef, ColumnType, EntityDef, without_schema};
 use super::literal::Literal;
 use crate::db::Engine;
 use crate::validate::{Allowed, Limit, Rule, Unit};
@@ -30,7 +30,7 @@ impl EntityDef {
 
 fn name(table: &str, column: &ColumnDef, rule: Option<&str>) -> String {
     let suffix = rule.map_or_else(|| "_check".to_owned(), |rule| format!("_{rule}_check"));
-    cut(format!("{table}_{}", column.name), &suffix)
+    cut(format!("{}_{}", without_schema(table), column.name), &suffix)
 }
 
 /// Whether a constraint is a check of a column.

@@ -2,21 +2,30 @@
 
 use std::fmt::Write as _;
 
-use super::def::{ColumnDef, ColumnType, Condition, EntityDef, Is, KeyDef};
+use super::def::{ColumnDef, ColumnType, Condition, EntityDef, Is, KeyDef, without_schema};
 use super::literal::Literal;
 use crate::db::Engine;
+use crate::error::{Error, Result};
 
 /// Postgres cuts longer names (<https://www.postgresql.org/docs/current/limits.html>).
 const MAX_NAME: usize = 63;
 
 impl EntityDef {
-    /// The statements that create the table and its indexes where they are missing.
+    /// The statements that create the table and its indexes where they are missing, and on Postgres its schema, if the
+    /// declaration names one.
     ///
     /// Keys and constraints have names: `{table}_pkey`, `{table}_{columns}_key`, `{table}_{column}_fkey`,
-    /// `{table}_{column}_check`, `{table}_{column}_{rule}_check`, `{table}_{columns}_idx`. With `deleted_at`, what is unique is unique among the
-    /// rows that are not deleted.
+    /// `{table}_{column}_check`, `{table}_{column}_{rule}_check`, `{table}_{columns}_idx`. That of the schema is no part of
+    /// them, but of indexes on SQLite, where a name is there once for all tables. With `deleted_at`, what is unique is
+    /// unique among the rows that are not deleted.
     #[must_use]
     pub fn ddl(&self, engine: Engine) -> String {
+        let schema = self.schema().filter(|_| engine == Engine::Postgres);
+        schema.map(create_schema).unwrap_or_default() + &self.table_ddl(engine)
+    }
+
+    /// The same without the schema.
+    pub(crate) fn table_ddl(&self, engine: Engine) -> String {
         let mut lines: Vec<String> = self.columns.iter().map(|column| column_line(column, engine)).collect();
         let id = quoted([self.roles.id]);
         lines.push(format!("CONSTRAINT \"{}\" PRIMARY KEY ({id})", primary_key(self.table)));
@@ -26,10 +35,10 @@ impl EntityDef {
         for reference in self.references {
             let target = (reference.target)();
             lines.push(format!(
-                "CONSTRAINT \"{}\" FOREIGN KEY (\"{}\") REFERENCES \"{}\" (\"{}\"){}",
+                "CONSTRAINT \"{}\" FOREIGN KEY (\"{}\") REFERENCES {} (\"{}\"){}",
                 reference.name,
                 reference.column,
-                target.table,
+                target.quoted_table(engine),
                 target.roles.id,
                 reference.on_delete.sql()
             ));
@@ -38,7 +47,8 @@ impl EntityDef {
             self.checks(engine).into_iter().map(|(name, _, sql)| format!("CONSTRAINT \"{name}\" CHECK ({sql})")),
         );
 
-        let mut sql = format!("CREATE TABLE IF NOT EXISTS \"{}\" (\n    {}\n)", self.table, lines.join(",\n    "));
+        let table = self.quoted_table(engine);
+        let mut sql = format!("CREATE TABLE IF NOT EXISTS {table} (\n    {}\n)", lines.join(",\n    "));
         sql.push_str(match engine {
             Engine::Postgres => ";\n",
             Engine::Sqlite => " STRICT;\n",
@@ -46,23 +56,15 @@ impl EntityDef {
         // writing to a string cannot fail
         for key in self.uniques {
             let Some(predicate) = self.predicate(key, engine) else { continue };
-            let columns = quoted(key.columns.iter().copied());
-            let _infallible = writeln!(
-                sql,
-                "CREATE UNIQUE INDEX IF NOT EXISTS \"{}\" ON \"{}\" ({columns}) WHERE {predicate};",
-                key.name, self.table
-            );
+            let (name, columns) = (self.index_name(engine, key.name), quoted(key.columns.iter().copied()));
+            let _infallible =
+                writeln!(sql, "CREATE UNIQUE INDEX IF NOT EXISTS \"{name}\" ON {table} ({columns}) WHERE {predicate};");
         }
         for key in self.indexes {
             let columns: Vec<String> = key.columns.iter().map(|column| sorted(key, column)).collect();
             let predicate = conditions(self, key.only, engine).map(|it| format!(" WHERE {it}")).unwrap_or_default();
-            let _infallible = writeln!(
-                sql,
-                "CREATE INDEX IF NOT EXISTS \"{}\" ON \"{}\" ({}){predicate};",
-                key.name,
-                self.table,
-                columns.join(", ")
-            );
+            let (name, columns) = (self.index_name(engine, key.name), columns.join(", "));
+            let _infallible = writeln!(sql, "CREATE INDEX IF NOT EXISTS \"{name}\" ON {table} ({columns}){predicate};");
         }
         sql
     }
@@ -75,6 +77,11 @@ impl EntityDef {
         let parts: Vec<String> = alive.into_iter().chain(conditions(self, key.only, engine)).collect();
         (!parts.is_empty()).then(|| parts.join(" AND "))
     }
+}
+
+/// The statement that creates a schema where it is missing.
+pub(crate) fn create_schema(schema: &str) -> String {
+    format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\";\n")
 }
 
 fn sorted(key: &KeyDef, column: &str) -> String {
@@ -114,7 +121,7 @@ fn column_line(column: &ColumnDef, engine: Engine) -> String {
 
 /// The name of the primary key of a table.
 pub(crate) fn primary_key(table: &str) -> String {
-    cut(table.to_owned(), "_pkey")
+    cut(without_schema(table).to_owned(), "_pkey")
 }
 
 pub(super) fn cut(mut name: String, suffix: &str) -> String {
@@ -126,6 +133,30 @@ pub(super) fn cut(mut name: String, suffix: &str) -> String {
 
 fn quoted<'a>(columns: impl IntoIterator<Item = &'a str>) -> String {
     columns.into_iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ")
+}
+
+/// Refuses tables that SQLite takes for one, because small and capital letters are the same to it in names.
+///
+/// # Errors
+/// [`Error::Usage`] with both.
+pub(crate) fn expect_several_tables(entities: &[&'static EntityDef], engine: Engine) -> Result<()> {
+    if engine == Engine::Postgres {
+        return Ok(());
+    }
+    for (place, one) in entities.iter().enumerate() {
+        let is_same = |other: &&&EntityDef| one.table != other.table && one.table.eq_ignore_ascii_case(other.table);
+        if let Some(other) = entities[..place].iter().find(is_same) {
+            return Err(Error::Usage(
+                format!(
+                    "the tables `{}` of `{}` and `{}` of `{}` are one to SQLite, where small and capital letters are the \
+                     same\nhelp: give one of them another name",
+                    other.table, other.name, one.table, one.name
+                )
+                .into(),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The entities, each once, in an order in which each comes after those that it refers to.

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::literal::Literal;
-use crate::db::{Engine, Names};
+use super::statement::quoted;
+use crate::db::{Engine, Names, Sql};
 use crate::event::EventInfo;
 use crate::validate::Rule;
 
@@ -12,7 +13,8 @@ use crate::validate::Rule;
 pub struct EntityDef {
     /// The Rust type's name.
     pub name: &'static str,
-    /// The table.
+    /// The table, after that of its schema and a dot if it has one: `appointments`, `clinic.appointments`. SQLite has no
+    /// schemas: there the whole text is the table's name.
     pub table: &'static str,
     /// The columns, in the order in which every statement lists them.
     pub columns: &'static [ColumnDef],
@@ -271,27 +273,28 @@ impl fmt::Debug for ReferenceDef {
     }
 }
 
-/// The statements, complete at compile time; they read the same on both engines. The column list is never `*`.
+/// The statements, complete at compile time; they read the same on both engines but for the names of tables with a
+/// schema. The column list is never `*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Statements {
     /// The column list.
     pub columns: &'static str,
     /// Inserts a row; one parameter per column.
-    pub insert: &'static str,
+    pub insert: Sql,
     /// The row with the id `$1`.
-    pub get: &'static str,
+    pub get: Sql,
     /// Whether there is a row with the id `$1`.
-    pub exists: &'static str,
+    pub exists: Sql,
     /// How many rows there are.
-    pub count: &'static str,
+    pub count: Sql,
     /// Deletes the row with the id `$1`; with `deleted_at`, marks it as deleted: then the parameters are the time, who
     /// does it, if there is an `updated_by`, and the id.
-    pub delete_by_id: &'static str,
+    pub delete_by_id: Sql,
     /// The same if its version is the last parameter; without a version, the same as `delete_by_id`.
-    pub delete: &'static str,
+    pub delete: Sql,
     /// Undoes a soft delete: parameters are the time, if there is an `updated_at`, who does it, if there is an
     /// `updated_by`, and the id.
-    pub restore: Option<&'static str>,
+    pub restore: Option<Sql>,
 }
 
 /// The type of a column.
@@ -362,6 +365,23 @@ impl ColumnType {
     }
 }
 
+/// A table as statements name it.
+pub(super) fn quoted_table(sql: &mut String, engine: Engine, table: &str) {
+    match table.split_once('.').filter(|_| engine == Engine::Postgres) {
+        Some((schema, table)) => {
+            quoted(sql, schema);
+            sql.push('.');
+            quoted(sql, table);
+        }
+        None => quoted(sql, table),
+    }
+}
+
+/// The name of a table within its schema, by which its constraints are named.
+pub(crate) fn without_schema(table: &str) -> &str {
+    table.split_once('.').map_or(table, |(_, table)| table)
+}
+
 impl EntityDef {
     /// An entity without keys, references and events.
     #[must_use]
@@ -398,6 +418,27 @@ impl EntityDef {
     #[must_use]
     pub const fn emits(self, emits: &'static [&'static [&'static EventInfo]]) -> Self {
         Self { emits, ..self }
+    }
+
+    /// The schema of the table on Postgres, if the declaration names one.
+    #[must_use]
+    pub fn schema(&self) -> Option<&'static str> {
+        self.table.split_once('.').map(|(schema, _)| schema)
+    }
+
+    /// The table as statements name it.
+    pub(crate) fn quoted_table(&self, engine: Engine) -> String {
+        let mut sql = String::with_capacity(self.table.len() + 5);
+        quoted_table(&mut sql, engine, self.table);
+        sql
+    }
+
+    /// The name that an index has: on Postgres it is in the schema of its table, on SQLite there is one for all tables.
+    pub(crate) fn index_name(&self, engine: Engine, name: &str) -> String {
+        match self.schema().filter(|_| engine == Engine::Sqlite) {
+            Some(schema) => format!("{schema}.{name}"),
+            None => name.to_owned(),
+        }
     }
 
     /// The column with this name in the table.

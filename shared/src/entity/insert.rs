@@ -24,7 +24,7 @@ pub(super) fn many(def: &EntityDef, engine: Engine, rows: usize) -> SqlText {
 /// The same, with something at the end: what to do when a key is taken.
 pub(super) fn many_and(def: &EntityDef, engine: Engine, rows: usize, tail: &str) -> SqlText {
     use std::fmt::Write as _;
-    let mut sql = format!("INSERT INTO \"{}\" ({}) ", def.table, def.sql.columns);
+    let mut sql = format!("INSERT INTO {} ({}) ", def.quoted_table(engine), def.sql.columns);
     // writing to a string cannot fail
     match engine {
         Engine::Postgres => {

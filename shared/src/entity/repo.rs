@@ -88,7 +88,8 @@ impl<E: Entity> Repo<E> {
         }
         let mut args = self.args();
         id.bind(&mut args);
-        let row = self.executor.fetch_optional(Access::Read, E::DEF.sql.get, args, Some(&E::DEF.names)).await?;
+        let sql = E::DEF.sql.get.text(self.executor.engine());
+        let row = self.executor.fetch_optional(Access::Read, sql, args, Some(&E::DEF.names)).await?;
         row.as_ref().map(read).transpose()
     }
 
@@ -128,7 +129,8 @@ impl<E: Entity> Repo<E> {
         }
         let mut args = self.args();
         id.bind(&mut args);
-        let row = self.executor.fetch_optional(Access::Read, E::DEF.sql.exists, args, Some(&E::DEF.names)).await?;
+        let sql = E::DEF.sql.exists.text(self.executor.engine());
+        let row = self.executor.fetch_optional(Access::Read, sql, args, Some(&E::DEF.names)).await?;
         Ok(row.is_some())
     }
 
@@ -140,7 +142,7 @@ impl<E: Entity> Repo<E> {
         if self.with_deleted {
             return self.query().count().await;
         }
-        let sql = E::DEF.sql.count;
+        let sql = E::DEF.sql.count.text(self.executor.engine());
         let row = self.executor.fetch_optional(Access::Read, sql, self.args(), Some(&E::DEF.names)).await?;
         read_count(row.as_ref(), 0)
     }

@@ -65,7 +65,7 @@ impl Rows {
         statement.push("SELECT ");
         reading.columns.render(statement);
         statement.push(" FROM ");
-        statement.name(self.of.table);
+        statement.table(self.of);
         let word = self.conditions(statement);
         if let Some(ids) = reading.only {
             let id = self.of.id_column();
@@ -118,7 +118,7 @@ impl Rows {
 
     fn from(&self, statement: &mut Statement) {
         statement.push(" FROM ");
-        statement.name(self.of.table);
+        statement.table(self.of);
         self.condition(statement);
     }
 
@@ -162,11 +162,11 @@ impl Rows {
         match self.of.roles.deleted_at {
             None => {
                 statement.push("DELETE FROM ");
-                statement.name(self.of.table);
+                statement.table(self.of);
             }
             Some(column) => {
                 statement.push("UPDATE ");
-                statement.name(self.of.table);
+                statement.table(self.of);
                 statement.push(" SET ");
                 statement.name(column);
                 statement.push(" = ");

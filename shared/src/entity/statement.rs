@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::def::{EntityDef, quoted_table};
 use super::value::EntityValue;
 use crate::db::{Args, Engine, SqlText};
 use crate::error::Result;
@@ -53,6 +54,12 @@ impl Statement {
     /// A name of a table, column or constraint. Names are checked by the derive: they contain no quotes.
     pub(super) fn name(&mut self, name: &str) {
         quoted(&mut self.sql, name);
+    }
+
+    /// The table of an entity.
+    pub(super) fn table(&mut self, of: &EntityDef) {
+        let engine = self.engine();
+        quoted_table(&mut self.sql, engine, of.table);
     }
 
     /// A placeholder, to be followed by binding its value.

@@ -52,6 +52,31 @@ struct Ward {
     number: i16,
 }
 
+/// A table in a schema, that refers to one in another and to itself.
+#[derive(Debug, Entity)]
+#[entity(table = "clinic.beds", unique(ward), index(number(desc)))]
+struct Bed {
+    #[entity(id)]
+    id: Uuid,
+    #[entity(references(Pool))]
+    pool: i64,
+    #[entity(references(Bed))]
+    next: Option<Uuid>,
+    #[entity(references(Ward))]
+    ward: Option<String>,
+    #[validate(range(min = 1))]
+    number: i16,
+    #[entity(deleted_at)]
+    deleted_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Entity)]
+#[entity(table = "Shared.Pool")]
+struct Pool {
+    #[entity(id, given)]
+    id: i64,
+}
+
 /// Refers to an entity that refers to it.
 #[derive(Debug, Entity)]
 #[entity(table = "eggs")]
@@ -130,6 +155,54 @@ fn a_table_is_strict_in_sqlite() {
     );
     let visits = Visit::DEF.ddl(Engine::Sqlite);
     assert!(visits.contains(r#"CONSTRAINT "visits_urgent_check" CHECK ("urgent" IN (0, 1))"#), "{visits}");
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_table_is_in_its_schema_in_postgres() {
+    assert_eq!(
+        Bed::DEF.ddl(Engine::Postgres),
+        r#"CREATE SCHEMA IF NOT EXISTS "clinic";
+CREATE TABLE IF NOT EXISTS "clinic"."beds" (
+    "id" uuid NOT NULL,
+    "pool" bigint NOT NULL,
+    "next" uuid,
+    "ward" text COLLATE "C",
+    "number" smallint NOT NULL,
+    "deleted_at" timestamptz,
+    CONSTRAINT "beds_pkey" PRIMARY KEY ("id"),
+    CONSTRAINT "beds_pool_fkey" FOREIGN KEY ("pool") REFERENCES "Shared"."Pool" ("id"),
+    CONSTRAINT "beds_next_fkey" FOREIGN KEY ("next") REFERENCES "clinic"."beds" ("id"),
+    CONSTRAINT "beds_ward_fkey" FOREIGN KEY ("ward") REFERENCES "wards" ("code"),
+    CONSTRAINT "beds_number_range_check" CHECK ("number" >= 1)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS "beds_ward_key" ON "clinic"."beds" ("ward") WHERE "deleted_at" IS NULL;
+CREATE INDEX IF NOT EXISTS "beds_number_desc_idx" ON "clinic"."beds" ("number" DESC);
+"#
+    );
+    let (sql, _) = text(Rows::all(Bed::DEF, true).count(Engine::Postgres));
+    assert_eq!(sql, r#"SELECT count(*) FROM "clinic"."beds""#);
+    assert_eq!(Pool::DEF.sql.get.postgres, r#"SELECT "id" FROM "Shared"."Pool" WHERE "id" = $1"#);
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn a_schema_is_a_part_of_the_name_in_sqlite() {
+    let ddl = Bed::DEF.ddl(Engine::Sqlite);
+    for part in [
+        "CREATE TABLE IF NOT EXISTS \"clinic.beds\" (",
+        "CONSTRAINT \"beds_pkey\" PRIMARY KEY (\"id\")",
+        "CONSTRAINT \"beds_pool_fkey\" FOREIGN KEY (\"pool\") REFERENCES \"Shared.Pool\" (\"id\")",
+        "REFERENCES \"clinic.beds\" (\"id\")",
+        "CREATE UNIQUE INDEX IF NOT EXISTS \"clinic.beds_ward_key\" ON \"clinic.beds\" (\"ward\")",
+        "CREATE INDEX IF NOT EXISTS \"clinic.beds_number_desc_idx\" ON \"clinic.beds\" (\"number\" DESC)",
+    ] {
+        assert!(ddl.contains(part), "{part} is not in\n{ddl}");
+    }
+    assert!(ddl.starts_with("CREATE TABLE"), "{ddl}");
+    let (sql, _) = text(Rows::all(Bed::DEF, true).count(Engine::Sqlite));
+    assert_eq!(sql, r#"SELECT count(*) FROM "clinic.beds""#);
+    assert_eq!(Pool::DEF.sql.get.sqlite, r#"SELECT "id" FROM "Shared.Pool" WHERE "id" = $1"#);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-use super::def::EntityDef;
+use super::def::{EntityDef, quoted_table};
 use super::statement::{placeholder, quoted};
 use crate::db::{Engine, SqlText};
 
@@ -34,7 +34,7 @@ impl Columns {
 pub(super) fn set(def: &EntityDef, engine: Engine, columns: &Columns) -> (String, usize) {
     let (mut sql, mut arguments) = (String::with_capacity(512), 0);
     sql.push_str("UPDATE ");
-    quoted(&mut sql, def.table);
+    quoted_table(&mut sql, engine, def.table);
     let columns = columns.iter().filter_map(|column| def.columns.get(column)).map(|column| column.name);
     for (i, column) in columns.chain(def.roles.updated_at).chain(def.roles.updated_by).enumerate() {
         sql.push_str(if i == 0 { " SET " } else { ", " });

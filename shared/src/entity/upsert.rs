@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use super::Entity;
+use super::def::without_schema;
 use super::emit::{self, Change, Kind};
 use super::insert;
 use super::key::UniqueKey;
@@ -122,7 +123,7 @@ impl<E: Entity> Repo<E> {
 
     async fn upsert_row(&self, entity: &E, on: UniqueKey<E>) -> Result<Upserted<E>> {
         let engine = self.executor.engine();
-        let sql = format!("{} {}", E::DEF.sql.insert, or_update(on, engine));
+        let sql = format!("{} {}", E::DEF.sql.insert.text(engine), or_update(on, engine));
         let args = bound_row(entity, engine);
         let row = self.written(SqlText::built(sql), args).await?.into_iter().next();
         let row = row.ok_or_else(|| self.taken(on))?;
@@ -154,7 +155,7 @@ impl<E: Entity> Repo<E> {
                 Some(filter) => self.locked(filter).await?.into_iter().next(),
                 None => None,
             };
-            let insert = E::DEF.sql.insert;
+            let insert = E::DEF.sql.insert.text(engine);
             let sql = match before {
                 Some(_) => format!("{insert} {}", or_update(on, engine)),
                 None => format!("{insert} {} DO NOTHING RETURNING {}", conflict(on, engine), E::DEF.sql.columns),
@@ -227,6 +228,8 @@ fn conflict<E: Entity>(on: UniqueKey<E>, engine: Engine) -> String {
 /// `ON CONFLICT … DO UPDATE SET … RETURNING …`
 fn or_update<E: Entity>(on: UniqueKey<E>, engine: Engine) -> String {
     let (def, key) = (E::DEF, on.columns());
+    // the row that is there goes by the name of its table, on Postgres without the schema
+    let row = if engine == Engine::Postgres { without_schema(def.table) } else { def.table };
     let roles = &def.roles;
     let kept = [Some(roles.id), roles.version, roles.created_at, roles.created_by, roles.deleted_at];
     let set = def.columns.iter().map(|column| column.name);
@@ -239,7 +242,7 @@ fn or_update<E: Entity>(on: UniqueKey<E>, engine: Engine) -> String {
         comma = ", ";
     }
     if let Some(version) = roles.version {
-        let _infallible = write!(sql, "{comma}\"{version}\" = \"{}\".\"{version}\" + 1", def.table);
+        let _infallible = write!(sql, "{comma}\"{version}\" = \"{row}\".\"{version}\" + 1");
         comma = ", ";
     }
     if let ("", Some(name)) = (comma, key.first()) {
@@ -247,7 +250,7 @@ fn or_update<E: Entity>(on: UniqueKey<E>, engine: Engine) -> String {
         let _infallible = write!(sql, "\"{name}\" = excluded.\"{name}\"");
     }
     if let (None, Some(deleted_at)) = (on.def(), roles.deleted_at) {
-        let _infallible = write!(sql, " WHERE \"{}\".\"{deleted_at}\" IS NULL", def.table);
+        let _infallible = write!(sql, " WHERE \"{row}\".\"{deleted_at}\" IS NULL");
     }
     let _infallible = write!(sql, " RETURNING {}", def.sql.columns);
     sql

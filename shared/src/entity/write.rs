@@ -16,7 +16,7 @@ use super::{Entity, NewEntity, read, read_count};
 #[cfg(feature = "postgres")]
 use crate::db::Executor;
 use crate::db::executor::Access;
-use crate::db::{Args, Engine, SqlText};
+use crate::db::{Args, Engine, Sql, SqlText};
 use crate::error::{Error, Result};
 use crate::event::Draft;
 use crate::validate::{Checker, Validate};
@@ -31,9 +31,10 @@ impl<E: Entity> Repo<E> {
         let entity = made_one::<E>(new)?;
         let mut drafts = Vec::new();
         emit::drafts(&Change::Created(&entity), &mut drafts)?;
-        let args = bound_row(&entity, self.executor.engine());
+        let engine = self.executor.engine();
+        let args = bound_row(&entity, engine);
         if drafts.is_empty() {
-            self.executor.execute(E::DEF.sql.insert, args, Some(&E::DEF.names)).await?;
+            self.executor.execute(E::DEF.sql.insert.text(engine), args, Some(&E::DEF.names)).await?;
         } else {
             self.insert_and_publish(args, drafts).await?;
         }
@@ -41,7 +42,7 @@ impl<E: Entity> Repo<E> {
     }
 
     async fn insert_and_publish(&self, args: Args, drafts: Vec<Draft>) -> Result<()> {
-        let (sql, names) = (E::DEF.sql.insert, Some(&E::DEF.names));
+        let (sql, names) = (E::DEF.sql.insert.text(self.executor.engine()), Some(&E::DEF.names));
         #[cfg(feature = "postgres")]
         if let Executor::Db(db) = &self.executor
             && db.engine() == Engine::Postgres
@@ -232,7 +233,8 @@ impl<E: Entity> Repo<E> {
         if self.delete_one(E::DEF.sql.delete_by_id, args).await? { Ok(()) } else { Err(self.not_found()) }
     }
 
-    async fn delete_one(&self, sql: &'static str, args: Args) -> Result<bool> {
+    async fn delete_one(&self, sql: Sql, args: Args) -> Result<bool> {
+        let sql = sql.text(self.executor.engine());
         if !emit::any_on::<E>(Kind::Deleted) {
             return Ok(self.executor.execute(sql, args, Some(&E::DEF.names)).await? > 0);
         }
@@ -313,6 +315,7 @@ impl<E: Entity> Repo<E> {
                 format!("`{}` rows are deleted for good; a `#[entity(deleted_at)]` column keeps them", E::DEF.name);
             return Err(Error::Usage(why.into()));
         };
+        let sql = sql.text(self.executor.engine());
         let mut args = self.args();
         if E::DEF.roles.updated_at.is_some() {
             crate::time::now().bind(&mut args);

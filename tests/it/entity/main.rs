@@ -18,6 +18,7 @@ mod queries_locks;
 mod queries_pages;
 mod queries_parts;
 mod queries_streams;
+mod schemas;
 mod tables;
 mod upserts;
 mod value_objects;

@@ -1,16 +1,16 @@
 //! The library's own tables, and those that entities declare.
 
+use std::collections::BTreeSet;
+
 #[cfg(feature = "sqlite")]
 use sqlx::SqliteConnection;
 
 use super::files::{Migration, Migrations, Source};
 use super::run;
 use crate::db::dialect::{Engine, Sql, SqlText};
-use crate::db::executor::Access;
-#[cfg(feature = "postgres")]
-use crate::db::executor::Executor;
+use crate::db::executor::{Access, Executor};
 use crate::db::{Db, failure};
-use crate::entity::EntityDef;
+use crate::entity::{EntityDef, EntityValue as _};
 use crate::error::Result;
 
 /// Who the library's own migrations belong to. No service has this name.
@@ -278,11 +278,12 @@ impl Db {
         run::run(self, OWNER, &steps(self.engine())).await.map(|_| ())
     }
 
-    /// Creates the library's own tables and those of the given entities, where they are missing. Existing tables
-    /// are left as they are. Any number of processes may call this at once.
+    /// Creates the library's own tables and those of the given entities with their schemas, where they are missing.
+    /// Existing tables are left as they are. Any number of processes may call this at once.
     ///
     /// # Errors
-    /// Those of the database; then nothing was created.
+    /// Those of the database, and [`Error::Usage`](crate::Error::Usage) for two tables that are one to SQLite, because
+    /// their names differ in capital letters only; then nothing was created.
     pub async fn create_tables(&self, entities: &[&'static EntityDef]) -> Result<()> {
         self.create_library_tables().await?;
         self.create_tables_of(entities).await
@@ -293,13 +294,16 @@ impl Db {
         if entities.is_empty() {
             return Ok(());
         }
+        crate::entity::expect_several_tables(entities, self.engine())?;
         self.transaction(async |tx| {
             let executor = tx.executor();
             if executor.engine() == Engine::Postgres {
                 executor.fetch_all(Access::Write, LOCK, executor.args(), None).await?;
             }
-            for entity in crate::entity::in_order_of_references(entities) {
-                executor.execute_script(SqlText::built(entity.ddl(executor.engine()))).await?;
+            let entities = crate::entity::in_order_of_references(entities);
+            create_schemas(&executor, &entities).await?;
+            for entity in entities {
+                executor.execute_script(SqlText::built(entity.table_ddl(executor.engine()))).await?;
             }
             Ok(())
         })
@@ -325,6 +329,23 @@ impl Db {
             _ => Err(failure::unmigrated("the tables of the library itself are missing or older than this program")),
         }
     }
+}
+
+/// Whoever may create tables in a schema may not create schemas: nothing is tried where they are there.
+async fn create_schemas(executor: &Executor, entities: &[&'static EntityDef]) -> Result<()> {
+    const EXISTS: &str = "SELECT 1 FROM pg_namespace WHERE nspname = $1";
+    if executor.engine() != Engine::Postgres {
+        return Ok(());
+    }
+    let schemas: BTreeSet<&str> = entities.iter().filter_map(|entity| entity.schema()).collect();
+    for schema in schemas {
+        let mut args = executor.args();
+        schema.to_owned().bind(&mut args);
+        if executor.fetch_optional(Access::Read, EXISTS, args, None).await?.is_none() {
+            executor.execute_script(SqlText::built(crate::entity::create_schema(schema))).await?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(all(test, feature = "sqlite"))]

@@ -47,7 +47,8 @@ impl Db {
     /// ```
     ///
     /// # Errors
-    /// Those of the database; [`Error::Config`] when the user may not create temporary tables.
+    /// Those of the database; [`Error::Config`] when the user may not create temporary tables; [`Error::Usage`] for two
+    /// tables that are one to SQLite, because their names differ in capital letters only.
     pub async fn check_tables(&self, entities: &[&'static EntityDef]) -> Result<Vec<Difference>> {
         let engine = self.engine();
         let mut differences = Vec::new();
