@@ -41,6 +41,7 @@ pub(crate) struct Spec {
     pub(crate) cap: u64,
     pub(crate) concurrency: u32,
     pub(crate) spread: Spread,
+    pub(crate) no_inbox: bool,
     pub(crate) skip_unknown: bool,
     pub(crate) timeout: u64,
 }
@@ -79,11 +80,15 @@ pub(crate) fn check(input: Input, errors: &mut Errors) -> Option<Model> {
     let size = options.batch.take();
     let key = size.as_ref().map(Value::key);
     let size = batch(size, errors);
+    let no_inbox = options.no_inbox.as_ref().map(Value::key);
     let spec = spec(options, input.function.as_ref(), errors);
     let Function { sig, .. } = input.function?;
     kind(&sig, &WORDS, errors);
     let (taken, arguments) = signature(&sig, &WORDS, errors)?;
     let of = batch_of(&taken).cloned();
+    if let (Some(key), true) = (no_inbox, takes_transaction(&arguments)) {
+        errors.report_at(key, "the effects of a transaction happen once because of the inbox\nhelp: remove `no_inbox`, or the argument `&mut Tx`");
+    }
     match (&of, key) {
         (None, Some(key)) => {
             errors.report_at(key, "`batch` is for a subscriber that takes many events at once\nhelp: take a `Batch<…>` of the event, or remove this");
@@ -159,6 +164,10 @@ fn spec(options: Options, function: Option<&Function>, errors: &mut Errors) -> O
         errors,
     );
     let spread = spread(options.unordered, options.partitions, errors);
+    let no_inbox = match options.no_inbox {
+        Some(value) => value.take(errors).map(|_| true),
+        None => Some(false),
+    };
     let timeout = timeout(options.timeout, errors);
     let skip_unknown = on_unknown(options.on_unknown, errors);
     let name = name(options.name, function, errors);
@@ -170,6 +179,7 @@ fn spec(options: Options, function: Option<&Function>, errors: &mut Errors) -> O
         cap,
         concurrency: concurrency?,
         spread: spread?,
+        no_inbox: no_inbox?,
         skip_unknown: skip_unknown?,
         timeout: timeout?,
     })

@@ -104,7 +104,7 @@ fn beside_batch(model: &Model, gate: &TokenStream) -> TokenStream {
 /// The description of the subscriber: what is not said is as `SubscriberSpec::new` has it.
 fn spec(model: &Model) -> TokenStream {
     let (pattern, name) = (&model.pattern, &model.spec.name);
-    let Spec { tries, base, cap, concurrency, skip_unknown, timeout, .. } = model.spec;
+    let Spec { tries, base, cap, concurrency, no_inbox, skip_unknown, timeout, .. } = model.spec;
     let spread = match model.spec.spread {
         Spread::ByOrder => None,
         Spread::Unordered => Some(generated!(.unordered())),
@@ -117,6 +117,7 @@ fn spec(model: &Model) -> TokenStream {
     });
     let retry = ((tries, (base, cap)) != (DEFAULT_TRIES, DEFAULT_BACKOFF))
         .then(|| generated!(.retry(__shared::retry(#tries, #base, #cap))));
+    let no_inbox = no_inbox.then(|| generated!(.without_inbox()));
     let skip_unknown = skip_unknown.then(|| generated!(.skip_unknown()));
     let timeout = (timeout != DEFAULT_TIMEOUT).then(|| generated!(.timeout(__shared::Duration::from_millis(#timeout))));
     let batch = model.batch.map(|(max, wait)| {
@@ -125,7 +126,7 @@ fn spec(model: &Model) -> TokenStream {
     });
     generated! {
         __shared::SubscriberSpec::new(#name, #pattern)
-            #docs #transactional #concurrency #spread #batch #retry #skip_unknown #timeout
+            #docs #transactional #concurrency #spread #batch #retry #no_inbox #skip_unknown #timeout
             #declared_at
     }
 }

@@ -24,6 +24,7 @@ pub(crate) struct Options {
     pub(crate) unordered: Option<Value<Flag>>,
     pub(crate) partitions: Option<Value<Count>>,
     pub(crate) batch: Option<Value<BatchList>>,
+    pub(crate) no_inbox: Option<Value<Flag>>,
     pub(crate) on_unknown: Option<Value<Word>>,
     pub(crate) name: Option<Value<Durable>>,
     pub(crate) timeout: Option<Value<Timeout>>,
@@ -47,7 +48,7 @@ pub(crate) struct BatchOptions {
 
 const KEYS: Keys<'_> = Keys::of(
     "subscribe",
-    &["retry", "concurrency", "unordered", "partitions", "batch", "on_unknown", "name", "timeout", "crate"],
+    &["retry", "concurrency", "unordered", "partitions", "batch", "no_inbox", "on_unknown", "name", "timeout", "crate"],
 );
 
 pub(crate) const WORDS: Words = Words {

@@ -87,6 +87,15 @@ fn how_replicas_share_is_part_of_the_description() {
 }
 
 #[test]
+fn what_goes_without_the_inbox_says_so() {
+    let function = quote! { async fn show(event: Vitals) {} };
+    let without = beside(quote!("vitals.*", no_inbox), &function);
+    assert!(without.contains(". without_inbox ()"), "{without}");
+    let with = beside(quote!("vitals.*"), &function);
+    assert!(!with.contains("without_inbox"), "{with}");
+}
+
+#[test]
 fn a_batch_is_taken_by_a_call_of_its_own() {
     let function = quote! { async fn store(events: Batch<Vitals>, db: &Db, tx: &mut Tx) {} };
     let beside = beside(quote!("vitals.*", batch(max = 500, wait = "50ms")), &function);

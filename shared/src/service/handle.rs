@@ -193,9 +193,30 @@ impl<S: Store> Subscription<S> {
         };
         if self.subscriber.spec.transactional {
             self.in_transaction(prepared, &incoming.metadata, origin).await
-        } else {
+        } else if self.subscriber.spec.inbox || origin.letter.is_some() {
             self.at_least_once(prepared, &incoming.metadata, origin).await
+        } else {
+            self.unnoted(prepared, &incoming.metadata, origin).await
         }
+    }
+
+    /// The handler runs, and nothing is noted of it: the event may come again. The database is needed only for what it
+    /// returns.
+    async fn unnoted(
+        &self,
+        prepared: Box<dyn Prepared>,
+        metadata: &Metadata,
+        origin: Origin<'_>,
+    ) -> Result<Verdict> {
+        let drafts = self.guarded(prepared, None, metadata).await?;
+        if !drafts.is_empty() {
+            let tx = self.db.begin(origin.fence).await?;
+            for draft in drafts {
+                tx.publish(draft)?;
+            }
+            tx.commit().await?;
+        }
+        Ok(Verdict::Done)
     }
 
     /// The handler's database effects, its events and the inbox row commit together.

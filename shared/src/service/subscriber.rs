@@ -28,6 +28,8 @@ pub struct SubscriberSpec {
     pub line: u32,
     /// Whether it takes the transaction, which makes its database effects happen once per event.
     pub transactional: bool,
+    /// Whether the inbox notes which events it has handled. One that takes the transaction has it in any case.
+    pub inbox: bool,
     /// How many events are handled at once, each of another ordering key.
     pub concurrency: usize,
     /// How the replicas of its service share its events.
@@ -63,6 +65,7 @@ impl SubscriberSpec {
             file: place.file(),
             line: place.line(),
             transactional: false,
+            inbox: true,
             concurrency: 16,
             spread: Spread::ByOrder,
             batch: None,
@@ -82,6 +85,13 @@ impl SubscriberSpec {
     #[must_use]
     pub const fn transactional(self) -> Self {
         Self { transactional: true, ..self }
+    }
+
+    /// Notes nothing of the events that it has handled: it may be called again for each of them, and what it returns is
+    /// published again then. Of one that takes the transaction all is noted nevertheless.
+    #[must_use]
+    pub const fn without_inbox(self) -> Self {
+        Self { inbox: false, ..self }
     }
 
     /// Handles so many events at once, each of another ordering key.

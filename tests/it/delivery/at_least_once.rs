@@ -1,10 +1,13 @@
 //! Handlers without a transaction.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use shared::prelude::*;
 use tests::{equal, eventually};
 
-use crate::handlers::{look, service, tell};
-use crate::script::Script;
+use crate::handlers::{look, service, show, show_and_tell, tell};
+use crate::script::{Call, Script};
 use crate::surroundings::{Foreign, SOON, Surroundings, cases, commit, kept, letters, settle};
 use crate::vocabulary::{taken, taken_json};
 
@@ -13,6 +16,9 @@ cases! {
         a_handler_without_a_transaction_may_run_again_and_returns_once,
         its_poison_is_parked,
         side_by_side_copies_return_once,
+        without_the_inbox_what_comes_again_is_handled_again,
+        without_the_inbox_poison_is_parked_and_replayed,
+        without_the_inbox_many_are_handled_in_order,
     ],
     lasting: [],
     on_nats: [],
@@ -75,5 +81,62 @@ async fn side_by_side_copies_return_once(place: Surroundings) {
     settle(&running).await;
     assert!(!script.done().is_empty());
     assert_eq!(copies(running.db()).await, 1);
+    running.shutdown().await.expect("it ends in time");
+}
+
+async fn without_the_inbox_what_comes_again_is_handled_again(place: Surroundings) {
+    let script = Script::new(async |call| match (call.subscriber, call.meta.attempt) {
+        ("show", 1) => Err(Error::other("not yet")),
+        _ => Ok(()),
+    });
+    let running = place.start([service("one", &script).subscribe(subscribers![show, show_and_tell])]).await;
+    commit(running.db(), [taken("a", 1)]).await;
+    settle(&running).await;
+    let shown = |who: &str| script.begun().iter().filter(|call| call.subscriber == who).count();
+    assert_eq!((shown("show"), shown("show_and_tell")), (2, 1));
+    assert_eq!(copies(running.db()).await, 1);
+    let inbox = running.db().inbox();
+    assert_eq!(inbox.handled().await.expect("it can be read"), 0, "nothing is noted");
+
+    place.deliver_all_again(&running).await;
+    eventually(SOON, async || equal(shown("show_and_tell"), 2)).await;
+    settle(&running).await;
+    assert_eq!(copies(running.db()).await, 2, "what it returns is published again");
+    assert_eq!(inbox.handled().await.expect("it can be read"), 0);
+    running.shutdown().await.expect("it ends in time");
+}
+
+async fn without_the_inbox_poison_is_parked_and_replayed(place: Surroundings) {
+    let healed = Arc::new(AtomicBool::new(false));
+    let is_healed = Arc::clone(&healed);
+    let script = Script::new(move |call: Call| {
+        let fails = call.number == 1 && !is_healed.load(Ordering::SeqCst);
+        async move { if fails { Err(Error::other("never")) } else { Ok(()) } }
+    });
+    let running = place.start([service("one", &script).subscribe(subscribers![show])]).await;
+    commit(running.db(), [taken("a", 1), taken("a", 2), taken("b", 3)]).await;
+    settle(&running).await;
+    let letters = letters(running.db()).await;
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert_eq!((letters[0].reason.as_str(), letters[0].attempts), ("other", 3));
+    assert_eq!((script.done_of("a"), script.done_of("b")), (vec![2], vec![3]));
+
+    healed.store(true, Ordering::SeqCst);
+    assert!(running.replay(letters[0].id).await.expect("the letter waits"));
+    assert!(running.replay(letters[0].id).await.is_err(), "a letter is replayed once");
+    assert_eq!(script.done_of("a"), [2, 1]);
+    running.shutdown().await.expect("it ends in time");
+}
+
+async fn without_the_inbox_many_are_handled_in_order(place: Surroundings) {
+    let script = Script::succeed();
+    let running = place.start([service("one", &script).subscribe(subscribers![show])]).await;
+    let events = (1..=300).map(|number| taken(["a", "b", "c"][number as usize % 3], number));
+    commit(running.db(), events.collect::<Vec<_>>()).await;
+    settle(&running).await;
+    for (topic, first) in [("a", 3), ("b", 1), ("c", 2)] {
+        let expected: Vec<u32> = (first..=300).step_by(3).collect();
+        assert_eq!(script.done_of(topic), expected, "{topic}");
+    }
     running.shutdown().await.expect("it ends in time");
 }

@@ -2,44 +2,51 @@
 //!
 //!     cargo run --release --manifest-path tests/peers/Cargo.toml
 //!     cargo run --release --manifest-path tests/peers/Cargo.toml -- compile
+//!     cargo run --release --manifest-path tests/peers/Cargo.toml -- delivery
 //!
 //! The first one prints a table for each operation and engine: medians of interleaved rounds and the ratio to sqlx by
 //! hand, which is the median of the ratios within a round, so a machine that others use as well does less harm to it.
 //! Names of operations and engines (`get sqlite`) choose some of them. The second one prints what entities cost
-//! `cargo check`.
+//! `cargo check`. The third one measures how events are delivered, next to the same by hand; `delivery --help` says more.
 
+mod allocator;
 mod appointment;
 mod by_hand;
 mod compile;
+mod delivery;
 mod diesel_async;
 mod entity;
 mod operation;
 mod sea_orm;
 mod stream;
 
-use std::alloc::System;
 use std::env;
 use std::rc::Rc;
 
 use shared::Db;
 use shared::db::DbOptions;
-use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tests::{Postgres, Scratch, measure};
 use tokio::runtime::{Builder, Runtime};
 
 use self::operation::Peer;
 
 #[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+static ALLOCATOR: allocator::Counting = allocator::Counting;
 
 /// The database that the runs under callgrind use as well.
 const DATABASE: &str = "PEERS_DATABASE";
 
 fn main() {
     let chosen: Vec<String> = env::args().skip(1).collect();
+    if let Some((word, rest)) = chosen.split_first()
+        && word == "delivery"
+    {
+        return delivery::run(rest);
+    }
     if chosen.iter().any(|word| word == "compile") {
         return compile::run();
     }
+    allocator::count(true);
     let runtime = Rc::new(Builder::new_current_thread().enable_all().build().expect("a runtime"));
     let is_chosen = |engine: &str| {
         let engines = ["postgres", "sqlite"];
@@ -111,7 +118,7 @@ fn compare(
             operation.case("diesel-async", runtime, &diesel),
         ];
         measure::Table::comparing(format!("{engine}: {}", operation.name()))
-            .allocations(|| ALLOCATOR.stats().allocations as u64 + ALLOCATOR.stats().reallocations as u64)
+            .allocations(allocator::made)
             .environment(DATABASE, url)
             .run(cases);
     }

@@ -3,7 +3,7 @@
 use futures_util::TryStreamExt;
 use shared::Db;
 
-use crate::ALLOCATOR;
+use crate::allocator::held;
 use crate::appointment::ROWS;
 use crate::entity::Appointment;
 
@@ -24,10 +24,4 @@ pub async fn memory(db: &Db) {
         drop(all);
         println!("| {rows} | {} KiB | {} KiB |", most / 1024, at_once / 1024);
     }
-}
-
-/// Bytes that are allocated now.
-fn held() -> isize {
-    let stats = ALLOCATOR.stats();
-    stats.bytes_allocated as isize - stats.bytes_deallocated as isize
 }
