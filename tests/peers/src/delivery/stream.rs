@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_nats::HeaderMap;
 use async_nats::jetstream::{self, message::PublishMessage};
 use futures_util::{StreamExt as _, stream as futures};
+use ruststream::prelude::SubscriberSettings as _;
 use ruststream::runtime::RunningApp;
 use ruststream::{Broker as _, BytesMut, OutgoingMessage};
 use ruststream_nats::prelude::{AppInfo, HandlerOutcome, JetStreamOptions, JetStreamPublish, JetStreamSubject, NatsBroker, RustStream, nonzero};
@@ -129,12 +130,11 @@ static DURABLE: Mutex<String> = Mutex::new(String::new());
 /// Whether ruststream's events are of this run: what it has fetched it handles to the end.
 static RUNS: AtomicBool = AtomicBool::new(false);
 
-fn source() -> JetStreamSubject {
-    let durable = DURABLE.lock().expect("nobody panics with it").clone();
-    JetStreamSubject::new("vitals.measured", STREAM).durable(durable).max_ack_pending(2_048)
+fn durable() -> String {
+    DURABLE.lock().expect("nobody panics with it").clone()
 }
 
-#[ruststream::subscriber(source())]
+#[ruststream::subscriber(JetStreamSubject::new("vitals.measured", STREAM).durable(durable()).max_ack_pending(2_048))]
 async fn look_by_ruststream(event: &VitalsMeasured) -> HandlerOutcome {
     black_box(event);
     if RUNS.load(Ordering::Relaxed) {
@@ -143,7 +143,7 @@ async fn look_by_ruststream(event: &VitalsMeasured) -> HandlerOutcome {
     HandlerOutcome::ack()
 }
 
-#[ruststream::subscriber(source())]
+#[ruststream::subscriber(JetStreamSubject::new("vitals.measured", STREAM).durable(durable()).max_ack_pending(2_048))]
 async fn look_at_many_by_ruststream(events: &[VitalsMeasured]) -> HandlerOutcome {
     black_box(events);
     if RUNS.load(Ordering::Relaxed) {
