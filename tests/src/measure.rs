@@ -222,8 +222,7 @@ impl Running {
 
 /// Nanoseconds that all threads of this process have computed, where the system says so. Unlike the clock's time they do
 /// not grow while others use the processors.
-#[must_use]
-pub fn computed() -> f64 {
+fn computed() -> f64 {
     let Ok(threads) = fs::read_dir("/proc/self/task") else { return 0.0 };
     let of_thread = |thread: fs::DirEntry| {
         let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;

@@ -202,12 +202,7 @@ impl<S: Store> Subscription<S> {
 
     /// The handler runs, and nothing is noted of it: the event may come again. The database is needed only for what it
     /// returns.
-    async fn unnoted(
-        &self,
-        prepared: Box<dyn Prepared>,
-        metadata: &Metadata,
-        origin: Origin<'_>,
-    ) -> Result<Verdict> {
+    async fn unnoted(&self, prepared: Box<dyn Prepared>, metadata: &Metadata, origin: Origin<'_>) -> Result<Verdict> {
         let drafts = self.guarded(prepared, None, metadata).await?;
         if !drafts.is_empty() {
             let tx = self.db.begin(origin.fence).await?;

@@ -28,8 +28,11 @@ enum Load {
     Steady,
 }
 
-const LOADS: [(&str, Load, usize); 3] =
-    [("1 writer", Load::Writers(1), 3_000), ("8 writers", Load::Writers(8), 8_000), ("100 events/s", Load::Steady, 1_000)];
+const LOADS: [(&str, Load, usize); 3] = [
+    ("1 writer", Load::Writers(1), 3_000),
+    ("8 writers", Load::Writers(8), 8_000),
+    ("100 events/s", Load::Steady, 1_000),
+];
 
 /// In milliseconds, at 100 events/s.
 const GOALS: [(&str, f64); 2] = [("p50", 2.0), ("p99", 6.0)];
@@ -120,8 +123,13 @@ pub async fn run(place: &mut Place, options: &Options) {
         }
     }
     progress("");
-    println!("\nfrom a transaction with one row through the outbox to a handler with one row; {} rounds\n", options.rounds);
-    println!("| load | events/s | middle half | commit to handled p50 | middle half | p99 | middle half | to the call p50 | p99 |");
+    println!(
+        "\nfrom a transaction with one row through the outbox to a handler with one row; {} rounds\n",
+        options.rounds
+    );
+    println!(
+        "| load | events/s | middle half | commit to handled p50 | middle half | p99 | middle half | to the call p50 | p99 |"
+    );
     println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
     for ((name, ..), seen) in LOADS.iter().zip(&seen) {
         let of = |value: &dyn Fn(&Seen) -> f64| values(seen, value);
@@ -158,7 +166,11 @@ async fn measured(place: &mut Place, load: Load, events: usize) -> Seen {
     for number in 0..FIRST {
         write(&db, &run, number).await;
     }
-    let warm = async { while run.0.left.load(Ordering::SeqCst) > events { tokio::time::sleep(Duration::from_millis(5)).await } };
+    let warm = async {
+        while run.0.left.load(Ordering::SeqCst) > events {
+            tokio::time::sleep(Duration::from_millis(5)).await
+        }
+    };
     tokio::time::timeout(PATIENCE, warm).await.expect("the first ones are handled");
     let begun = Instant::now();
     match load {

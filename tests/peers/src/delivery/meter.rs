@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tests::measure::computed;
+use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::Notify;
 
 use crate::allocator;
@@ -41,6 +41,12 @@ impl Moment {
             allocations: (self.allocations - begun.allocations) as f64 / events,
         }
     }
+}
+
+/// Nanoseconds that this process has computed.
+fn computed() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }
 
 /// What a piece of work with so many events takes.

@@ -46,8 +46,7 @@ impl Options {
     /// # Errors
     /// What is wrong with the arguments.
     pub fn read(arguments: &[String]) -> Result<Option<Self>, String> {
-        let mut options =
-            Self { chosen: Vec::new(), rounds: 7, events: None, instructions: false, outage_minutes: 10 };
+        let mut options = Self { chosen: Vec::new(), rounds: 7, events: None, instructions: false, outage_minutes: 10 };
         let mut arguments = arguments.iter().map(String::as_str);
         while let Some(argument) = arguments.next() {
             match argument {

@@ -80,7 +80,9 @@ pub async fn run(place: &mut Place, options: &Options) {
     };
     let (second, last) = (quarter(1), quarter(3));
     println!("\nmemory while the broker is away for {} minutes and {WRITERS} writers go on\n", options.outage_minutes);
-    println!("| before | peak | peak less before | second quarter | last quarter | slope | events that waited | drained in | after |");
+    println!(
+        "| before | peak | peak less before | second quarter | last quarter | slope | events that waited | drained in | after |"
+    );
     println!("|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
     println!(
         "| {start:.1} MiB | {peak:.1} MiB | {:.1} MiB | {second:.1} MiB | {last:.1} MiB | {:.0} KiB/min | {waiting} | {:.1} s | {after:.1} MiB |",

@@ -61,8 +61,10 @@ impl Place {
     }
 
     pub fn config(&self) -> Config {
-        let mut config =
-            Config::embedded().with_database_url(&self.database).with_nats_url(Some(self.nats.clone())).with_service("ward");
+        let mut config = Config::embedded()
+            .with_database_url(&self.database)
+            .with_nats_url(Some(self.nats.clone()))
+            .with_service("ward");
         config.database_max_connections = CONNECTIONS;
         config
     }

@@ -10,7 +10,9 @@ use futures_util::{StreamExt as _, stream as futures};
 use ruststream::prelude::SubscriberSettings as _;
 use ruststream::runtime::RunningApp;
 use ruststream::{Broker as _, BytesMut, OutgoingMessage};
-use ruststream_nats::prelude::{AppInfo, HandlerOutcome, JetStreamOptions, JetStreamPublish, JetStreamSubject, NatsBroker, RustStream, nonzero};
+use ruststream_nats::prelude::{
+    AppInfo, HandlerOutcome, JetStreamOptions, JetStreamPublish, JetStreamSubject, NatsBroker, RustStream, nonzero,
+};
 use shared::prelude::*;
 
 use super::contest::{Contest, Goal};
@@ -71,8 +73,10 @@ impl Contest for Publishing {
                     let publisher = publisher.clone();
                     let payload = BytesMut::from(&*serde_json::to_vec(event).expect("it can be encoded"));
                     async move {
-                        let options =
-                            JetStreamOptions { message_id: Some(Uuid::now_v7().to_string()), ..JetStreamOptions::default() };
+                        let options = JetStreamOptions {
+                            message_id: Some(Uuid::now_v7().to_string()),
+                            ..JetStreamOptions::default()
+                        };
                         let message = OutgoingMessage::produced("vitals.measured", payload);
                         publisher.publish_ack(message, Some(&options)).await.expect("the broker takes it");
                     }

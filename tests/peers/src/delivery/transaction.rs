@@ -56,7 +56,10 @@ impl<const WRITERS: usize> Contest for Transaction<WRITERS> {
             self.db = Some(db);
         }
         let pool = self.pool.as_ref().expect("it was made above");
-        sqlx::query("TRUNCATE measurements, told_measurements, shared_outbox").execute(pool).await.expect("empty tables");
+        sqlx::query("TRUNCATE measurements, told_measurements, shared_outbox")
+            .execute(pool)
+            .await
+            .expect("empty tables");
     }
 
     async fn ready(&mut self, place: &Place, _way: usize, _events: usize) {
