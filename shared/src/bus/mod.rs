@@ -252,8 +252,38 @@ impl Bus {
         }
     }
 
-    /// The number of the connection to the server, another one too after what was deleted there was made again; `None`
-    /// while there is none. The in-process bus has one for ever.
+    /// Sends an event over the relay's connection of this number, and no other: what it does not take over to the server
+    /// ends with it. Otherwise as [`send`](Self::send).
+    pub(crate) async fn send_on(&self, link: u64, event: &Outgoing) -> Result<Acked> {
+        #[cfg(feature = "nats")]
+        if let Transport::Nats(bus) = &self.transport {
+            return bus.send_on(link, &event.written()).await;
+        }
+        let _the_only_one = link;
+        self.send(event).await
+    }
+
+    /// Opens a connection for the relay in the place of one that was lost.
+    #[cfg_attr(not(feature = "nats"), allow(clippy::unused_async))] // the in-process bus has one
+    pub(crate) async fn open_link(&self) -> Result<u64> {
+        match &self.transport {
+            Transport::Local(_) => Ok(0),
+            #[cfg(feature = "nats")]
+            Transport::Nats(bus) => bus.open_link().await,
+        }
+    }
+
+    /// Closes the relay's connection, with everything that the client still has in hand.
+    pub(crate) fn close_link(&self) {
+        match &self.transport {
+            Transport::Local(_) => {}
+            #[cfg(feature = "nats")]
+            Transport::Nats(bus) => bus.close_link(),
+        }
+    }
+
+    /// The number of the relay's connection to the server, another one too after what was deleted there was made again;
+    /// `None` while there is none. The in-process bus has one for ever.
     pub(crate) fn link(&self) -> Option<u64> {
         match &self.transport {
             Transport::Local(_) => Some(0),

@@ -2,6 +2,7 @@
 
 mod advisories;
 mod connect;
+mod link;
 mod nudge;
 mod pull;
 mod repair;
@@ -39,6 +40,7 @@ pub(super) struct NatsBus {
 struct Inner {
     client: async_nats::Client,
     context: jetstream::Context,
+    links: link::Links,
     ack_wait: Duration,
     limits: topology::Limits,
     /// The streams that are known to exist, by domain.
@@ -47,20 +49,25 @@ struct Inner {
     repairs: Arc<AtomicU64>,
 }
 
+fn jetstream_context(client: &async_nats::Client) -> jetstream::Context {
+    jetstream::context::ContextBuilder::new()
+        .timeout(Duration::from_secs(5))
+        .ack_timeout(Duration::from_secs(5))
+        .max_ack_inflight(4_096)
+        .backpressure_on_inflight(true)
+        .build(client.clone())
+}
+
 impl NatsBus {
     pub(super) async fn connect(url: &str, config: &Config) -> Result<Self> {
         let client = connect::connect(url, config).await?;
-        let context = jetstream::context::ContextBuilder::new()
-            .timeout(Duration::from_secs(5))
-            .ack_timeout(Duration::from_secs(5))
-            .max_ack_inflight(4_096)
-            .backpressure_on_inflight(true)
-            .build(client.clone());
+        let context = jetstream_context(&client);
         connect::check_jetstream(url, &context).await?;
         connect::check_payload(&client, config.max_payload)?;
         let limits = topology::Limits::of(config);
         let (ack_wait, streams, repairs) = (config.ack_wait, Mutex::default(), Arc::default());
-        let inner = Inner { client, context, ack_wait, limits, streams, repairs };
+        let links = link::Links::new(url, config);
+        let inner = Inner { client, context, links, ack_wait, limits, streams, repairs };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -69,6 +76,10 @@ impl NatsBus {
     }
 
     pub(super) async fn send(&self, event: &Outgoing) -> Result<Acked> {
+        self.send_in(&self.inner.context, event).await
+    }
+
+    async fn send_in(&self, context: &jetstream::Context, event: &Outgoing) -> Result<Acked> {
         self.ensure_stream(subject::domain(&event.subject)).await?;
         let mut headers = async_nats::HeaderMap::new();
         for (name, value) in event.headers.iter() {
@@ -77,12 +88,8 @@ impl NatsBus {
         // the broker drops a second message with the same id inside of its duplicate window
         headers.insert("Nats-Msg-Id", event.id.to_string());
         let publish = jetstream::message::PublishMessage::build().headers(headers).payload(event.payload.clone());
-        let acked = self
-            .inner
-            .context
-            .send_publish(event.subject.clone(), publish)
-            .await
-            .map_err(|e| self.failure(e.kind(), event))?;
+        let acked =
+            context.send_publish(event.subject.clone(), publish).await.map_err(|e| self.failure(e.kind(), event))?;
         let (bus, event) = (self.clone(), event.clone());
         Ok(Box::pin(async move {
             let ack = acked.await.map_err(|error| bus.failure(error.kind(), &event))?;

@@ -122,6 +122,8 @@ pub(crate) async fn run<S: Store, T: Transport>(
             () = setup.db.sweep(&setup.kept) => {}
         }
         setup.counters.lead(false);
+        // what a leader has in hand must not be sent when it is none any more
+        setup.bus.close_link();
         leadership.release().await;
     }
 }
@@ -165,6 +167,10 @@ struct Relay<S, T> {
     audited: Option<u64>,
     /// When to look again whether it has.
     audit_at: Instant,
+    /// When to try again to open a connection.
+    link_at: Instant,
+    /// The connection is another one, and has not been looked at.
+    relinked: bool,
     failed_audits: u32,
     /// For each domain, the stream that takes it and the highest position that it has given.
     floors: HashMap<String, (String, u64)>,
@@ -197,6 +203,8 @@ impl<S: Store, T: Transport> Relay<S, T> {
             schedule: Schedule::new(clock),
             audited: None,
             audit_at: Instant::now(),
+            link_at: Instant::now(),
+            relinked: false,
             failed_audits: 0,
             floors: HashMap::new(),
         }
@@ -289,11 +297,9 @@ impl<S: Store, T: Transport> Relay<S, T> {
     }
 
     async fn send(&mut self, pending: Pending) {
-        if !self.is_sure() {
-            return self.set_aside(&pending);
-        }
+        let Some(link) = self.sure() else { return self.set_aside(&pending) };
         let floor = self.floors.get(subject::domain(&pending.event.subject)).map_or(0, |(_, floor)| *floor);
-        match self.bus.send(&pending.event).await {
+        match self.bus.send_on(link, &pending.event).await {
             Ok(acked) => self.in_flight.push(Box::pin(async move { (pending, floor, acked.await) })),
             Err(error) => self.failed(&pending, &error),
         }
@@ -357,7 +363,7 @@ impl<S: Store, T: Transport> Relay<S, T> {
             if self.bus.is_local() {
                 // nobody is left to take what has not been sent
                 self.lanes.clear();
-            } else if self.is_sure() {
+            } else if self.sure().is_some() {
                 let _tried_again_at_the_next_start = self.read().await;
             }
             while let Some((pending, floor, result)) = self.in_flight.next().await {

@@ -32,7 +32,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Kills the server and keeps a copy of what it has.
-async fn back_up(place: &mut Surroundings) -> Scratch {
+pub(crate) async fn back_up(place: &mut Surroundings) -> Scratch {
     let copied = Scratch::new("store");
     place.nats.kill();
     copy(&place.nats.store(), copied.path());
@@ -41,7 +41,7 @@ async fn back_up(place: &mut Surroundings) -> Scratch {
 }
 
 /// Puts the copy in the place of what a killed server had.
-fn put_back(place: &Surroundings, copied: &Scratch) {
+pub(crate) fn put_back(place: &Surroundings, copied: &Scratch) {
     fs::remove_dir_all(place.nats.store()).expect("the store can be removed");
     copy(copied.path(), &place.nats.store());
 }

@@ -4,6 +4,8 @@
 
 mod child;
 mod crashes;
+#[cfg(feature = "sqlite")]
+mod crossing;
 mod ledger;
 mod nudges;
 mod surroundings;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::context::AccountErrorKind;
 use async_nats::jetstream::{self, ErrorCode};
-use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, ServerAddr};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, ReconnectToServer, ServerAddr};
 
 use crate::config::{Config, KNOWN_PASSWORDS, Profile, redact};
 use crate::error::{Error, Result};
@@ -14,7 +14,46 @@ fn error(url: &str, problem: &str, help: &str) -> Error {
     Error::config("NATS_URL", format!("{problem} (tried {})", redact(url)), help)
 }
 
+/// A connection that comes back by itself when it is lost.
 pub(super) async fn connect(url: &str, config: &Config) -> Result<Client> {
+    let (addresses, options) = prepare(url, config).await?;
+    let options = options
+        .reconnect_delay_callback(|attempts| {
+            let millis = 50u64.saturating_mul(1 << attempts.min(6));
+            Duration::from_millis(millis.min(2_000))
+        })
+        .event_callback(async |event| match event {
+            async_nats::Event::Disconnected => tracing::warn!("NATS: disconnected; the client reconnects"),
+            async_nats::Event::Connected => tracing::info!("NATS: connected"),
+            event => tracing::debug!(%event, "NATS"),
+        });
+    options.connect(addresses).await.map_err(|e| refusal(url, &e))
+}
+
+/// Where nobody ever listens: port 0 is none.
+const NOWHERE: &str = "nats://127.0.0.1:0";
+
+/// A connection that ends when it is lost, with everything that the client has in hand. The client has no setting for
+/// that; but one may say where it connects to again.
+pub(super) async fn connect_once(url: &str, config: &Config) -> Result<Client> {
+    let (mut addresses, options) = prepare(url, config).await?;
+    fastrand::shuffle(&mut addresses);
+    let nowhere: ServerAddr = NOWHERE.parse().map_err(|_| unreadable(url))?;
+    addresses.push(nowhere.clone());
+    let options = options
+        .retain_servers_order()
+        .ignore_discovered_servers()
+        .max_reconnects(addresses.len())
+        .reconnect_to_server_callback(move |servers, _| {
+            let was_connected = servers.iter().any(|server| server.did_connect);
+            let nowhere = ReconnectToServer { addr: nowhere.clone(), delay: Some(Duration::ZERO) };
+            async move { was_connected.then_some(nowhere) }
+        })
+        .event_callback(async |event| tracing::debug!(%event, "NATS: the relay's connection"));
+    options.connect(addresses).await.map_err(|e| refusal(url, &e))
+}
+
+async fn prepare(url: &str, config: &Config) -> Result<(Vec<ServerAddr>, ConnectOptions)> {
     refuse_payloads_in_logs()?;
     let Servers { addresses, user } = servers(url)?;
     if let (Profile::Production, Some((_, Some(password)))) = (config.profile, &user)
@@ -35,18 +74,13 @@ pub(super) async fn connect(url: &str, config: &Config) -> Result<Client> {
         .name(&config.service)
         .connection_timeout(Duration::from_secs(5))
         // a dead link is noticed after two missed pings; the client's default takes two minutes
-        .ping_interval(Duration::from_secs(10))
-        .reconnect_delay_callback(|attempts| {
-            let millis = 50u64.saturating_mul(1 << attempts.min(6));
-            Duration::from_millis(millis.min(2_000))
-        })
-        .event_callback(async |event| match event {
-            async_nats::Event::Disconnected => tracing::warn!("NATS: disconnected; the client reconnects"),
-            async_nats::Event::Connected => tracing::info!("NATS: connected"),
-            event => tracing::debug!(%event, "NATS"),
-        });
-    let options = secured(options, config).await?;
-    options.connect(addresses).await.map_err(|e| match e.kind() {
+        .ping_interval(Duration::from_secs(10));
+    Ok((addresses, secured(options, config).await?))
+}
+
+/// Why the server did not let us in.
+fn refusal(url: &str, e: &ConnectError) -> Error {
+    match e.kind() {
         ConnectErrorKind::ServerParse => unreadable(url),
         ConnectErrorKind::Dns => error(url, "the host name cannot be resolved", "correct the host"),
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => error(
@@ -57,7 +91,7 @@ pub(super) async fn connect(url: &str, config: &Config) -> Result<Client> {
         ConnectErrorKind::TimedOut => {
             error(url, "the server does not answer", "check host and port, and whether it is a NATS server")
         }
-        kind if kind == ConnectErrorKind::Tls || is_untrusted(&e) => error(
+        kind if kind == ConnectErrorKind::Tls || is_untrusted(e) => error(
             url,
             "the TLS handshake failed",
             "check the server's certificate; `NATS_CA` names the file of an authority that the system does not know",
@@ -67,7 +101,7 @@ pub(super) async fn connect(url: &str, config: &Config) -> Result<Client> {
             "the server cannot be reached, or it is no NATS server",
             "start it (`nats-server -js`), or correct host and port; unset the variable to use the in-process bus",
         ),
-    })
+    }
 }
 
 /// Who the client is, and whom it trusts.

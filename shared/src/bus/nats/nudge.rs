@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_nats::connection::State;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
@@ -18,7 +19,7 @@ fn subject(token: &str) -> String {
 impl NatsBus {
     pub(in crate::bus) async fn nudge(&self, token: &str) {
         // without a connection it would lie in the client's buffer
-        if self.link().is_some() {
+        if self.inner.client.connection_state() == State::Connected {
             let sent = self.inner.client.publish(subject(token), Bytes::new());
             let _polling_finds_the_event = tokio::time::timeout(SAY, sent).await;
         }

@@ -1,7 +1,5 @@
 //! What the server has stored, for comparing it with what it has acknowledged.
 
-use std::sync::atomic::Ordering;
-
 use async_nats::HeaderMap;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::GetStreamErrorKind;
@@ -12,20 +10,8 @@ use super::{NatsBus, unavailable};
 use crate::error::Result;
 
 impl NatsBus {
-    /// Another number after each new connection, and after each repair of a stream or consumer.
-    pub(in crate::bus) fn link(&self) -> Option<u64> {
-        // The client counts a connection before it says that it is connected.
-        match self.inner.client.connection_state() {
-            async_nats::connection::State::Connected => {
-                let connections = self.inner.client.statistics().connects.load(Ordering::Acquire);
-                Some(connections + self.inner.repairs.load(Ordering::Acquire))
-            }
-            _ => None,
-        }
-    }
-
     pub(in crate::bus) async fn stream_state(&self, stream: &str) -> Result<Option<StreamState>> {
-        let found = match self.inner.context.get_stream(stream).await {
+        let found = match self.linked_context().get_stream(stream).await {
             Ok(found) => found,
             Err(error) => match error.kind() {
                 GetStreamErrorKind::JetStream(refusal) if refusal.error_code() == ErrorCode::STREAM_NOT_FOUND => {
@@ -47,7 +33,7 @@ impl NatsBus {
 
     pub(in crate::bus) async fn stored_id(&self, stream: &str, sequence: i64) -> Result<Option<String>> {
         let unreadable = || unavailable(format!("the messages of the stream `{stream}` cannot be read"));
-        let handle = self.inner.context.get_stream_no_info(stream).await.map_err(|_| unreadable())?;
+        let handle = self.linked_context().get_stream_no_info(stream).await.map_err(|_| unreadable())?;
         let Ok(sequence) = u64::try_from(sequence) else { return Ok(None) };
         match handle.get_raw_message(sequence).await {
             Ok(message) => Ok(Some(id(&message.headers).unwrap_or_default())),

@@ -32,18 +32,29 @@ impl<S: Store, T: Transport> Relay<S, T> {
             self.audited = self.bus.link();
             return true;
         }
-        let now = Instant::now();
-        let link = self.bus.link();
-        if link.is_none() || !self.fence.holds() {
+        if !self.fence.holds() {
             self.poll = POLL.1;
             return false;
         }
+        let link = match self.bus.link() {
+            Some(link) => Some(link),
+            None => self.open_link().await,
+        };
+        if link.is_none() {
+            self.poll = POLL.1;
+            return false;
+        }
+        let now = Instant::now();
         if self.audited == link && now < self.audit_at {
             return true;
         }
         let was_sure = self.audited.take() == link;
         match self.audit().await {
             Ok(()) => {
+                if std::mem::take(&mut self.relinked) {
+                    // what was on its way over the connection before is not acknowledged any more
+                    self.start_over();
+                }
                 self.audited = link;
                 if self.failed_audits < FAILED {
                     self.failed_audits = 0;
@@ -67,9 +78,27 @@ impl<S: Store, T: Transport> Relay<S, T> {
         }
     }
 
-    /// Whether what [`may_send`](Self::may_send) has found still holds.
-    pub(super) fn is_sure(&self) -> bool {
-        self.audited.is_some() && self.audited == self.bus.link() && self.fence.holds()
+    async fn open_link(&mut self) -> Option<u64> {
+        if Instant::now() < self.link_at {
+            return None;
+        }
+        match self.bus.open_link().await {
+            Ok(link) => {
+                self.relinked = true;
+                Some(link)
+            }
+            Err(error) => {
+                // the client's own connection says so in the log
+                tracing::debug!(error = error.report(), "no connection to publish on; trying again");
+                self.link_at = Instant::now() + RETRY;
+                None
+            }
+        }
+    }
+
+    /// The connection to send on, if what [`may_send`](Self::may_send) has found still holds.
+    pub(super) fn sure(&self) -> Option<u64> {
+        self.audited.filter(|_| self.audited == self.bus.link() && self.fence.holds())
     }
 
     /// Whether an acknowledgement says what it seems to. One that has come over a new connection may be of a broker that

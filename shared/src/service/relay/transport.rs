@@ -11,7 +11,10 @@ pub(crate) trait Transport: Clone + Send + Sync + 'static {
     /// Whether it stores nothing: it acknowledges what was handled.
     fn is_local(&self) -> bool;
     fn link(&self) -> Option<u64>;
-    fn send(&self, event: &Outgoing) -> impl Future<Output = Result<Acked>> + Send;
+    fn open_link(&self) -> impl Future<Output = Result<u64>> + Send;
+    fn close_link(&self);
+    /// What is sent never reaches the bus over another connection than this one.
+    fn send_on(&self, link: u64, event: &Outgoing) -> impl Future<Output = Result<Acked>> + Send;
     fn stream_state(&self, stream: &str) -> impl Future<Output = Result<Option<StreamState>>> + Send;
     fn stored_id(&self, stream: &str, sequence: i64) -> impl Future<Output = Result<Option<String>>> + Send;
     fn nudge(&self, token: &str) -> impl Future<Output = ()> + Send;
@@ -27,8 +30,16 @@ impl Transport for Bus {
         Bus::link(self)
     }
 
-    async fn send(&self, event: &Outgoing) -> Result<Acked> {
-        Bus::send(self, event).await
+    async fn open_link(&self) -> Result<u64> {
+        Bus::open_link(self).await
+    }
+
+    fn close_link(&self) {
+        Bus::close_link(self);
+    }
+
+    async fn send_on(&self, link: u64, event: &Outgoing) -> Result<Acked> {
+        Bus::send_on(self, link, event).await
     }
 
     async fn stream_state(&self, stream: &str) -> Result<Option<StreamState>> {
