@@ -38,11 +38,13 @@ pub enum Error {
         /// The fields that together must be unique.
         fields: Vec<String>,
     },
-    /// A foreign key refused the write.
+    /// A foreign key refused the write: what a row refers to is missing, or somebody still refers to a row that is to be
+    /// deleted.
     ForeignKey {
-        /// The entity's type name, or the table when the entity is not known.
+        /// The type name of the entity that refers to the other one; or its table, when its entity is not known: it is one
+        /// of a service, or its table was created or compared through this [`Db`](crate::Db).
         entity: Cow<'static, str>,
-        /// The referencing fields; empty on SQLite, which does not say which key it was.
+        /// The fields that refer to it. Empty on SQLite for what statements and triggers of somebody's own have broken.
         fields: Vec<String>,
     },
     /// A check constraint refused the write.

@@ -234,9 +234,9 @@ async fn everything_goes_wrong(db: &Db, errors: &mut Errors) -> Result<()> {
     errors.expect(secrets.create(expression).await, ErrorKind::Unique, &["`Secret`", "`secrets_lower`"]);
     errors.expect(secrets.create_many(vec![secret(3), secret(3)]).await, ErrorKind::Unique, &["`Secret`"]);
     let orphan = NewSecret { parent: Some(Uuid::nil()), ..secret(4) };
-    errors.expect(secrets.create(orphan).await, ErrorKind::ForeignKey, &["`Secret`"]);
+    errors.expect(secrets.create(orphan).await, ErrorKind::ForeignKey, &["`Secret`", "`parent`"]);
     secrets.create(NewSecret { parent: Some(first.id), ..secret(5) }).await?;
-    errors.expect(secrets.delete_by_id(first.id).await, ErrorKind::ForeignKey, &["ecret"]);
+    errors.expect(secrets.delete_by_id(first.id).await, ErrorKind::ForeignKey, &["`Secret`", "`parent`"]);
 
     let long = NewSecret { note: Some(Phi::new(SENTINEL.repeat(9))), ..secret(6) };
     errors.expect(secrets.create(long).await, ErrorKind::Invalid, &["/note"]);

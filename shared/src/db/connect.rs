@@ -201,6 +201,7 @@ impl DbOptions {
             slow: self.slow_statement,
             pgbouncer: self.pgbouncer,
             cursor_key: self.cursor_key.map_or_else(OnceLock::new, OnceLock::from),
+            known: super::known::Known::default(),
         };
         Db::new(inner, &self.source, self.shapes)
     }

@@ -4,7 +4,7 @@ use futures_util::TryStreamExt as _;
 
 use super::Db;
 use super::dialect::{Args, ArgsInner, Engine, Row, RowInner, SqlText};
-use super::failure::{Names, classify};
+use super::failure::Names;
 #[cfg(feature = "postgres")]
 use super::lease::Lease;
 use super::lease::limited;
@@ -35,13 +35,12 @@ macro_rules! on_pool {
     ($db:expr, $access:expr, $sql:expr, $names:expr, $args:expr, |$arguments:ident, $connection:ident, $row:ident| $run:expr) => {{
         let db = $db;
         db.allows($access)?;
-        let engine = db.engine();
         match $args {
             #[cfg(feature = "postgres")]
             ArgsInner::Postgres($arguments) => {
                 let mut lease = Lease::<sqlx::Postgres>::acquire(db.postgres_source())
                     .await
-                    .map_err(|error| classify(error, engine, $names))?;
+                    .map_err(|error| db.classify(error, $names))?;
                 let watch = Watch::start(&$sql, $names, db.slow());
                 let $row = RowInner::Postgres;
                 let statement = lease.single(db.is_behind_pgbouncer(), async |$connection| $run);
@@ -50,18 +49,18 @@ macro_rules! on_pool {
                 if ended.is_none() {
                     lease.kill();
                 }
-                ended.ok_or(SILENT)?.map_err(|error| classify(error, engine, $names))
+                ended.ok_or(SILENT)?.map_err(|error| db.classify(error, $names))
             }
             #[cfg(feature = "sqlite")]
             ArgsInner::Sqlite($arguments) => {
                 let mut connection =
-                    db.sqlite_pool($access).acquire().await.map_err(|error| classify(error, engine, $names))?;
+                    db.sqlite_pool($access).acquire().await.map_err(|error| db.classify(error, $names))?;
                 let watch = Watch::start(&$sql, $names, db.slow());
                 let $row = RowInner::Sqlite;
                 let $connection = &mut *connection;
                 let result = $run;
                 watch.ended();
-                result.map_err(|error| classify(error, engine, $names))
+                result.map_err(|error| db.classify(error, $names))
             }
         }
     }};
@@ -86,7 +85,7 @@ macro_rules! on_tx {
         match ended {
             Some(result) => {
                 checkout.give_back(result.is_ok());
-                result.map_err(|error| classify(error, tx.db().engine(), $names))
+                result.map_err(|error| tx.db().classify(error, $names))
             }
             None => {
                 checkout.kill();
@@ -226,6 +225,38 @@ impl Executor {
                 done.map(|done| done.rows_affected())
             }),
             Self::Tx(tx) => on_tx!(tx, Access::Write, sql, names, |checkout| checkout.execute(sql, args.inner).await),
+        }
+    }
+
+    /// What a write of an entity's rows has come to. SQLite does not say which foreign key refused it: that is looked up,
+    /// with the write as `again` makes it once more.
+    #[cfg_attr(not(feature = "sqlite"), allow(clippy::unused_async))] // Postgres says it
+    pub(crate) async fn explained<T>(
+        &self,
+        result: Result<T>,
+        names: &Names,
+        again: impl FnOnce() -> (SqlText, Args),
+    ) -> Result<T> {
+        match result {
+            #[cfg(feature = "sqlite")]
+            Err(Error::ForeignKey { entity, fields }) if fields.is_empty() && self.engine() == Engine::Sqlite => {
+                let (sql, args) = again();
+                let write = super::broken_key::Write { names, sql, args };
+                let found = match self {
+                    Self::Db(db) => super::tx::broken_key(db, write).await,
+                    Self::Tx(tx) => tx.broken_key(write).await,
+                };
+                Err(match found {
+                    Some(found) => super::failure::foreign_key(found, Some(names), self.db().known()),
+                    // somebody else has mended it meanwhile, or a trigger has broken it
+                    None => Error::ForeignKey { entity, fields },
+                })
+            }
+            result => {
+                #[cfg(not(feature = "sqlite"))]
+                let _ = (names, again);
+                result
+            }
         }
     }
 

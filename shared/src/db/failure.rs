@@ -5,6 +5,9 @@
 
 use std::borrow::Cow;
 
+#[cfg(feature = "sqlite")]
+use super::broken_key::Broken;
+use super::known::Known;
 use crate::db::dialect::Engine;
 use crate::entity::{ColumnDef, KeyDef, ReferenceDef, is_check_of, primary_key};
 use crate::error::{DatabaseError, DecodeCode, DecodeError, Error};
@@ -40,15 +43,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Whether this is the entity's table. Without a schema it is found by the search path, in any of them.
-    fn is_table(&self, schema: Option<&str>, table: &str) -> bool {
-        match (self.table.split_once('.'), schema) {
-            (Some((own, name)), Some(schema)) => (own, name) == (schema, table),
-            _ => self.table == table,
-        }
-    }
-
-    fn field(&self, column: &str) -> String {
+    pub(super) fn field(&self, column: &str) -> String {
         let field = self.columns.iter().find(|known| known.name == column).map(|known| known.field);
         field.unwrap_or(column).to_owned()
     }
@@ -92,10 +87,15 @@ impl From<sqlx::Error> for Error {
 
 /// Says an error of sqlx in this library's terms.
 pub(crate) fn classify(error: sqlx::Error, engine: Engine, names: Option<&Names>) -> Error {
+    classify_among(error, engine, names, &Known::default())
+}
+
+/// The same where other entities are known, too.
+pub(crate) fn classify_among(error: sqlx::Error, engine: Engine, names: Option<&Names>, known: &Known) -> Error {
     match error {
         sqlx::Error::Database(error) => match engine {
-            Engine::Postgres => postgres(&*error, names),
-            Engine::Sqlite => sqlite(&*error, names),
+            Engine::Postgres => postgres(&*error, names, known),
+            Engine::Sqlite => sqlite(&*error, names, known),
         },
         sqlx::Error::PoolTimedOut => Error::Busy { what: "the connection pool" },
         sqlx::Error::PoolClosed => unavailable(engine, "the connection pool is closed", None),
@@ -131,11 +131,11 @@ fn other(engine: Engine, code: Option<String>, what: &'static str) -> Error {
     Error::Database(DatabaseError { engine: engine.as_str(), code, what: what.into() })
 }
 
-fn entity(names: Option<&Names>, schema: Option<&str>, table: Option<&str>) -> Cow<'static, str> {
-    match (names, table) {
-        (Some(names), Some(table)) if names.is_table(schema, table) => names.entity.into(),
-        (Some(names), None) => names.entity.into(),
-        (_, Some(table)) => match schema.filter(|schema| *schema != "public") {
+/// What a row is called: by its entity, else by its table.
+fn entity(of: Option<&Names>, schema: Option<&str>, table: Option<&str>) -> Cow<'static, str> {
+    match (of, table) {
+        (Some(of), _) => of.entity.into(),
+        (None, Some(table)) => match schema.filter(|schema| *schema != "public") {
             Some(schema) => format!("{schema}.{table}").into(),
             None => table.to_owned().into(),
         },
@@ -143,14 +143,27 @@ fn entity(names: Option<&Names>, schema: Option<&str>, table: Option<&str>) -> C
     }
 }
 
-fn postgres(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&Names>) -> Error {
+/// The column of a foreign key that is named as those of entities are.
+fn column_of_key<'a>(constraint: &'a str, table: &str) -> Option<&'a str> {
+    constraint.strip_prefix(table)?.strip_prefix('_')?.strip_suffix("_fkey")
+}
+
+fn postgres(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&Names>, known: &Known) -> Error {
     let code = error.code().unwrap_or_default().into_owned();
-    let table = error.table().map(|table| table.to_owned());
-    let entity = entity(names, postgres_schema(error).as_deref(), table.as_deref());
+    let (schema, table) = (postgres_schema(error), error.table().map(str::to_owned));
+    let of = match &table {
+        Some(table) => known.names(names, schema.as_deref(), table),
+        None => names,
+    };
+    let entity = entity(of, schema.as_deref(), table.as_deref());
+    // a part of the entity's table has constraints of the same names
+    let names = of.or(names);
     let constraint = error.constraint().unwrap_or_default().to_owned();
     let fields = || {
+        let column = || column_of_key(&constraint, table.as_deref()?).map(|column| vec![column.to_owned()]);
         names
             .and_then(|names| names.fields(&constraint))
+            .or_else(column)
             .unwrap_or_else(|| if constraint.is_empty() { Vec::new() } else { vec![constraint.clone()] })
     };
     // codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -184,6 +197,15 @@ fn postgres(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&N
     }
 }
 
+/// A foreign key of SQLite's that was looked up.
+#[cfg(feature = "sqlite")]
+pub(super) fn foreign_key(broken: Broken, names: Option<&Names>, known: &Known) -> Error {
+    let Broken { table, columns } = broken;
+    let of = known.names(names, None, &table);
+    let fields = columns.into_iter().map(|column| of.map_or(column.clone(), |of| of.field(&column))).collect();
+    Error::ForeignKey { entity: entity(of, None, Some(&table)), fields }
+}
+
 #[cfg(feature = "postgres")]
 fn postgres_column(error: &(dyn sqlx::error::DatabaseError + 'static)) -> Option<String> {
     error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().and_then(|error| error.column()).map(str::to_owned)
@@ -204,7 +226,7 @@ fn postgres_schema(_error: &(dyn sqlx::error::DatabaseError + 'static)) -> Optio
     None
 }
 
-fn sqlite(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&Names>) -> Error {
+fn sqlite(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&Names>, known: &Known) -> Error {
     let code = error.code().unwrap_or_default().into_owned();
     let message = error.message();
     let listed = message.split_once(": ").map(|(_, list)| list).unwrap_or_default();
@@ -219,6 +241,7 @@ fn sqlite(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&Nam
             // a table may have a dot in its name, a column of an entity has none
             let columns: Vec<(&str, &str)> = listed.split(", ").filter_map(|column| column.rsplit_once('.')).collect();
             let table = columns.first().map(|(table, _)| *table);
+            let names = table.map_or(names, |table| known.names(names, None, table));
             let fields = columns
                 .iter()
                 .map(|(_, column)| names.map_or_else(|| (*column).to_owned(), |names| names.field(column)))
@@ -232,6 +255,7 @@ fn sqlite(error: &(dyn sqlx::error::DatabaseError + 'static), names: Option<&Nam
         "275" => Names::check(names, entity(names, None, None), listed.to_owned()),
         "1299" => {
             let (table, column) = listed.rsplit_once('.').unwrap_or(("", listed));
+            let names = if table.is_empty() { names } else { known.names(names, None, table) };
             let field = names.map_or_else(|| column.to_owned(), |names| names.field(column));
             Error::Required { entity: entity(names, None, (!table.is_empty()).then_some(table)), field }
         }

@@ -1,5 +1,7 @@
 //! Where it is stored: Postgres, or SQLite embedded, behind one handle.
 
+#[cfg(feature = "sqlite")]
+mod broken_key;
 #[cfg(feature = "postgres")]
 pub(crate) mod claim;
 mod connect;
@@ -12,6 +14,7 @@ mod health;
 mod identity;
 pub mod inbox;
 mod key;
+mod known;
 mod lease;
 pub(crate) mod ledger;
 pub mod migrate;
@@ -44,6 +47,7 @@ pub use self::executor::Executor;
 pub use self::failure::Names;
 pub use self::health::{Health, PoolUse};
 pub use self::inbox::Inbox;
+use self::known::Known;
 pub use self::migrate::{MigrationFile, Migrations};
 pub use self::outbox::Outbox;
 #[doc(hidden)]
@@ -54,7 +58,7 @@ pub(crate) use self::tx_options::lost;
 pub use self::tx_options::{Isolation, TxOptions};
 use crate::config::Config;
 use crate::context::Context;
-use crate::entity::CursorKey;
+use crate::entity::{CursorKey, EntityDef};
 use crate::error::{Error, Result};
 use crate::event::{Draft, Outgoing, Shape, Shapes};
 
@@ -89,6 +93,7 @@ struct Inner {
     slow: Duration,
     pgbouncer: bool,
     cursor_key: OnceLock<CursorKey>,
+    known: Known,
 }
 
 enum Pool {
@@ -240,6 +245,20 @@ impl Db {
             Access::Write if self.read_only => Err(Error::Usage(failure::READ_ONLY.into())),
             _ => Ok(()),
         }
+    }
+
+    /// From now on, errors about the tables of these entities name them, whoever's statement it was.
+    pub(crate) fn learn(&self, entities: &[&'static EntityDef]) {
+        self.inner.known.learn(entities);
+    }
+
+    pub(super) fn known(&self) -> &Known {
+        &self.inner.known
+    }
+
+    /// Says an error of sqlx in this library's terms, and in those of the entities that are known.
+    fn classify(&self, error: sqlx::Error, names: Option<&Names>) -> Error {
+        failure::classify_among(error, self.engine(), names, &self.inner.known)
     }
 
     /// The key of page cursors, once it is known.

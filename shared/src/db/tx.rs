@@ -11,8 +11,14 @@ use std::time::Duration;
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 
 use self::checkout::Slot;
+#[cfg(feature = "sqlite")]
+use self::connection::Connection;
 use self::connection::connect;
+#[cfg(feature = "sqlite")]
+use super::broken_key::{self, Broken, Write};
 use super::executor::{Access, Executor};
+#[cfg(feature = "sqlite")]
+use super::failure::foreign_key;
 use super::failure::{READ_ONLY, classify};
 use super::fence::Fence;
 use super::lease::limited;
@@ -92,6 +98,30 @@ impl TxInner {
         if let Ok(checkout) = self.take(false) {
             checkout.give_back(false);
         }
+    }
+}
+
+/// Looks up which foreign key refused a write, in a transaction made for that.
+#[cfg(feature = "sqlite")]
+pub(super) async fn broken_key(db: &Db, write: Write<'_>) -> Option<Broken> {
+    let tx = Tx::begin(db).await.ok()?;
+    let found = tx.inner.broken_key(write).await;
+    // dropped, it is rolled back, too
+    let _infallible = tx.rollback().await;
+    found
+}
+
+#[cfg(feature = "sqlite")]
+impl TxInner {
+    /// Looks up which foreign key refused a write, which was the end of this transaction.
+    pub(super) async fn broken_key(&self, write: Write<'_>) -> Option<Broken> {
+        let mut checkout = self.take(true).ok()?;
+        let found = match checkout.sqlite() {
+            Some(connection) => broken_key::of_write(connection, write).await.ok().flatten(),
+            None => None,
+        };
+        checkout.give_back(false);
+        found
     }
 }
 
@@ -329,7 +359,6 @@ impl Tx {
             schedule::store(&self.executor(), &scheduled).await?;
         }
         let checkout = self.inner.checkout(Access::Read)?;
-        let engine = self.inner.db.engine();
         let Some(mut connection) = checkout.end() else { return Ok(()) };
         let db = self.inner.db.clone();
         let hooks = std::mem::take(&mut *lock(&self.inner.after_commit));
@@ -340,8 +369,17 @@ impl Tx {
                 connection.kill();
                 return Err(Error::Timeout { what: "the commit" });
             };
+            if let Err(error) = committed {
+                let error = db.classify(error, None);
+                #[cfg(feature = "sqlite")]
+                if let (Error::ForeignKey { .. }, Connection::Sqlite(lease)) = (&error, &mut connection)
+                    && let Ok(Some(broken)) = broken_key::of_commit(lease.connection()).await
+                {
+                    return Err(foreign_key(broken, None, db.known()));
+                }
+                return Err(error);
+            }
             drop(connection);
-            committed.map_err(|error| classify(error, engine, None))?;
             if scheduled {
                 db.nudge_schedule();
             } else if published {

@@ -45,23 +45,40 @@ pub(super) fn many_and(def: &EntityDef, engine: Engine, rows: usize, tail: &str)
     SqlText::built(sql)
 }
 
-/// Runs the statements in one transaction; a single one is one already.
-pub(super) async fn all_or_none(
-    executor: &Executor,
-    def: &'static EntityDef,
-    statements: Vec<(SqlText, Args)>,
-) -> Result<()> {
-    match executor {
-        Executor::Db(db) if statements.len() > 1 => {
-            db.transaction(async |tx| run(&tx.executor(), def, statements).await).await
-        }
-        executor => run(executor, def, statements).await,
+/// A statement, and how it is made once more.
+pub(super) struct Insertion<A> {
+    statement: (SqlText, Args),
+    again: A,
+}
+
+impl<A: Fn() -> (SqlText, Args)> Insertion<A> {
+    pub(super) fn new(again: A) -> Self {
+        Self { statement: again(), again }
     }
 }
 
-async fn run(executor: &Executor, def: &'static EntityDef, statements: Vec<(SqlText, Args)>) -> Result<()> {
-    for (sql, args) in statements {
-        executor.execute(sql, args, Some(&def.names)).await?;
+/// Runs the statements in one transaction; a single one is one already.
+pub(super) async fn all_or_none<A: Fn() -> (SqlText, Args)>(
+    executor: &Executor,
+    def: &'static EntityDef,
+    insertions: Vec<Insertion<A>>,
+) -> Result<()> {
+    match executor {
+        Executor::Db(db) if insertions.len() > 1 => {
+            db.transaction(async |tx| run(&tx.executor(), def, insertions).await).await
+        }
+        executor => run(executor, def, insertions).await,
+    }
+}
+
+async fn run<A: Fn() -> (SqlText, Args)>(
+    executor: &Executor,
+    def: &'static EntityDef,
+    insertions: Vec<Insertion<A>>,
+) -> Result<()> {
+    for Insertion { statement: (sql, args), again } in insertions {
+        let done = executor.execute(sql, args, Some(&def.names)).await;
+        executor.explained(done, &def.names, again).await?;
     }
     Ok(())
 }

@@ -123,9 +123,13 @@ impl<E: Entity> Repo<E> {
 
     async fn upsert_row(&self, entity: &E, on: UniqueKey<E>) -> Result<Upserted<E>> {
         let engine = self.executor.engine();
-        let sql = format!("{} {}", E::DEF.sql.insert.text(engine), or_update(on, engine));
-        let args = bound_row(entity, engine);
-        let row = self.written(SqlText::built(sql), args).await?.into_iter().next();
+        let upsert = || {
+            let sql = format!("{} {}", E::DEF.sql.insert.text(engine), or_update(on, engine));
+            (SqlText::built(sql), bound_row(entity, engine))
+        };
+        let (sql, args) = upsert();
+        let written = self.written(sql, args).await;
+        let row = self.explained(written, upsert).await?.into_iter().next();
         let row = row.ok_or_else(|| self.taken(on))?;
         Ok(told(row, |row| row.id() == entity.id()))
     }
@@ -133,9 +137,10 @@ impl<E: Entity> Repo<E> {
     async fn upsert_chunk(&self, chunk: &[E], on: UniqueKey<E>) -> Result<Vec<Upserted<E>>> {
         let engine = self.executor.engine();
         let tail = format!(" {}", or_update(on, engine));
-        let sql = insert::many_and(E::DEF, engine, chunk.len(), &tail);
-        let rows = self.written(sql, bound(chunk, engine)).await;
-        let rows = rows.map_err(|error| match &error {
+        let upsert = || (insert::many_and(E::DEF, engine, chunk.len(), &tail), bound(chunk, engine));
+        let (sql, args) = upsert();
+        let rows = self.written(sql, args).await;
+        let rows = self.explained(rows, upsert).await.map_err(|error| match &error {
             // `cardinality_violation`: the statement would change a row twice
             Error::Database(inner) if inner.code.as_deref() == Some("21000") => twice(on),
             _ => error,
@@ -156,12 +161,16 @@ impl<E: Entity> Repo<E> {
                 None => None,
             };
             let insert = E::DEF.sql.insert.text(engine);
-            let sql = match before {
-                Some(_) => format!("{insert} {}", or_update(on, engine)),
-                None => format!("{insert} {} DO NOTHING RETURNING {}", conflict(on, engine), E::DEF.sql.columns),
+            let upsert = || {
+                let sql = match before {
+                    Some(_) => format!("{insert} {}", or_update(on, engine)),
+                    None => format!("{insert} {} DO NOTHING RETURNING {}", conflict(on, engine), E::DEF.sql.columns),
+                };
+                (SqlText::built(sql), bound_row(entity, engine))
             };
-            let args = bound_row(entity, engine);
-            let row = self.written(SqlText::built(sql), args).await?.into_iter().next();
+            let (sql, args) = upsert();
+            let written = self.written(sql, args).await;
+            let row = self.explained(written, upsert).await?.into_iter().next();
             match (row, before) {
                 (Some(row), Some(before)) if row.id() == before.id() => {
                     return Ok((Upserted::Updated(row), Some(before)));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::emit::{self, Change, Kind};
 use super::filter::{Filter, Node, SQLITE_MAX_LIST};
-use super::insert;
+use super::insert::{self, Insertion};
 use super::patch::{Assignments, EntityPatch};
 use super::repo::{Repo, equal, id_is};
 use super::role::bind_actor;
@@ -34,18 +34,25 @@ impl<E: Entity> Repo<E> {
         let engine = self.executor.engine();
         let args = bound_row(&entity, engine);
         if drafts.is_empty() {
-            self.executor.execute(E::DEF.sql.insert.text(engine), args, Some(&E::DEF.names)).await?;
+            let done = self.executor.execute(E::DEF.sql.insert.text(engine), args, Some(&E::DEF.names)).await;
+            self.explained(done, || insertion(&entity, engine)).await?;
         } else {
-            self.insert_and_publish(args, drafts).await?;
+            self.insert_and_publish(&entity, args, drafts).await?;
         }
         Ok(entity)
     }
 
-    async fn insert_and_publish(&self, args: Args, drafts: Vec<Draft>) -> Result<()> {
-        let (sql, names) = (E::DEF.sql.insert.text(self.executor.engine()), Some(&E::DEF.names));
+    /// A write, and which foreign key has refused it.
+    pub(super) async fn explained<T>(&self, result: Result<T>, again: impl FnOnce() -> (SqlText, Args)) -> Result<T> {
+        self.executor.explained(result, &E::DEF.names, again).await
+    }
+
+    async fn insert_and_publish(&self, entity: &E, args: Args, drafts: Vec<Draft>) -> Result<()> {
+        let engine = self.executor.engine();
+        let (sql, names) = (E::DEF.sql.insert.text(engine), Some(&E::DEF.names));
         #[cfg(feature = "postgres")]
         if let Executor::Db(db) = &self.executor
-            && db.engine() == Engine::Postgres
+            && engine == Engine::Postgres
             && (E::DEF.references.is_empty() || drafts.iter().all(|draft| draft.key.is_none()))
         {
             let context = crate::Context::current();
@@ -53,7 +60,8 @@ impl<E: Entity> Repo<E> {
             return crate::db::outbox::insert_beside(db, sql, args, &events?, names).await;
         }
         let work = Work::begin(&self.executor).await?;
-        work.executor().execute(sql, args, names).await?;
+        let done = work.executor().execute(sql, args, names).await;
+        self.on(work.executor()).explained(done, || insertion(entity, engine)).await?;
         work.publish(Ok(drafts))?;
         work.commit().await
     }
@@ -70,15 +78,14 @@ impl<E: Entity> Repo<E> {
             emit::drafts(&Change::Created(entity), &mut drafts)?;
         }
         let engine = self.executor.engine();
-        let statements: Vec<(SqlText, Args)> = entities
-            .chunks(insert::rows_per_statement(E::DEF, engine))
-            .map(|chunk| (insert::many(E::DEF, engine, chunk.len()), bound(chunk, engine)))
-            .collect();
+        let chunks = entities.chunks(insert::rows_per_statement(E::DEF, engine));
+        let insertion = |chunk: &[E]| (insert::many(E::DEF, engine, chunk.len()), bound(chunk, engine));
+        let insertions: Vec<_> = chunks.map(|chunk| Insertion::new(move || insertion(chunk))).collect();
         if drafts.is_empty() {
-            insert::all_or_none(&self.executor, E::DEF, statements).await?;
+            insert::all_or_none(&self.executor, E::DEF, insertions).await?;
         } else {
             let work = Work::begin(&self.executor).await?;
-            insert::all_or_none(&work.executor(), E::DEF, statements).await?;
+            insert::all_or_none(&work.executor(), E::DEF, insertions).await?;
             work.publish(Ok(drafts))?;
             work.commit().await?;
         }
@@ -130,7 +137,8 @@ impl<E: Entity> Repo<E> {
             self.executor.fetch_optional(Access::Read, sql, args, names).await?
         } else {
             let (sql, args) = set.one_row(entity, self.with_deleted);
-            self.executor.fetch_optional(Access::Write, sql, args, names).await?
+            let row = self.executor.fetch_optional(Access::Write, sql, args, names).await;
+            self.explained(row, || self.assignments(patch).one_row(entity, self.with_deleted)).await?
         };
         match row {
             Some(row) => read(&row),
@@ -157,7 +165,8 @@ impl<E: Entity> Repo<E> {
         }
         if !emit::any_on::<E>(Kind::Updated) {
             let (sql, args) = set.all(&rows);
-            return self.executor.execute(sql, args, Some(&E::DEF.names)).await;
+            let done = self.executor.execute(sql, args, Some(&E::DEF.names)).await;
+            return self.explained(done, || self.assignments(&patch).all(&rows)).await;
         }
         let work = Work::begin(&self.executor).await?;
         let repo = self.on(work.executor());
@@ -165,7 +174,8 @@ impl<E: Entity> Repo<E> {
             repo.update_locked(filter, &patch).await?
         } else {
             let (sql, args) = set.returning(&rows);
-            (HashMap::new(), repo.written(sql, args).await?)
+            let written = repo.written(sql, args).await;
+            (HashMap::new(), repo.explained(written, || repo.assignments(&patch).returning(&rows)).await?)
         };
         work.publish(drafts(after.iter().map(|row| Change::Updated(before.get(row.id()), row))))?;
         work.commit().await?;
@@ -179,8 +189,10 @@ impl<E: Entity> Repo<E> {
         let ids: Vec<E::Id> = before.keys().cloned().collect();
         let mut after = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(SQLITE_MAX_LIST) {
-            let (sql, args) = self.assignments(patch).returning(&self.rows_with(chunk));
-            after.extend(self.written(sql, args).await?);
+            let update = || self.assignments(patch).returning(&self.rows_with(chunk));
+            let (sql, args) = update();
+            let written = self.written(sql, args).await;
+            after.extend(self.explained(written, update).await?);
         }
         Ok((before, after))
     }
@@ -217,8 +229,7 @@ impl<E: Entity> Repo<E> {
     /// [`Error::Stale`] when the row was changed since `entity` was read; [`Error::NotFound`] when it is gone;
     /// [`Error::ForeignKey`] when others refer to it; those of the database.
     pub async fn delete(&self, entity: &E) -> Result<()> {
-        let args = self.deletion(entity.id(), entity.version());
-        if self.delete_one(E::DEF.sql.delete, args).await? {
+        if self.delete_one(E::DEF.sql.delete, entity.id(), entity.version()).await? {
             return Ok(());
         }
         Err(self.missing(entity.id().clone()).await?)
@@ -229,18 +240,21 @@ impl<E: Entity> Repo<E> {
     /// # Errors
     /// As [`delete`](Self::delete), without [`Error::Stale`].
     pub async fn delete_by_id(&self, id: E::Id) -> Result<()> {
-        let args = self.deletion(&id, None);
-        if self.delete_one(E::DEF.sql.delete_by_id, args).await? { Ok(()) } else { Err(self.not_found()) }
+        if self.delete_one(E::DEF.sql.delete_by_id, &id, None).await? { Ok(()) } else { Err(self.not_found()) }
     }
 
-    async fn delete_one(&self, sql: Sql, args: Args) -> Result<bool> {
-        let sql = sql.text(self.executor.engine());
+    async fn delete_one(&self, sql: Sql, id: &E::Id, version: Option<i64>) -> Result<bool> {
+        let (sql, args) = (sql.text(self.executor.engine()), self.deletion(id, version));
+        let again = || (sql.into(), self.deletion(id, version));
         if !emit::any_on::<E>(Kind::Deleted) {
-            return Ok(self.executor.execute(sql, args, Some(&E::DEF.names)).await? > 0);
+            let deleted = self.executor.execute(sql, args, Some(&E::DEF.names)).await;
+            return Ok(self.explained(deleted, again).await? > 0);
         }
         let work = Work::begin(&self.executor).await?;
-        let sql = SqlText::built(format!("{sql} RETURNING {}", E::DEF.sql.columns));
-        let deleted = self.on(work.executor()).written(sql, args).await?;
+        let repo = self.on(work.executor());
+        let returning = SqlText::built(format!("{sql} RETURNING {}", E::DEF.sql.columns));
+        let deleted = repo.written(returning, args).await;
+        let deleted = repo.explained(deleted, again).await?;
         work.publish(drafts(deleted.iter().map(Change::Deleted)))?;
         work.commit().await?;
         Ok(!deleted.is_empty())
@@ -294,11 +308,14 @@ impl<E: Entity> Repo<E> {
         rows.and(filter.node);
         if !emit::any_on::<E>(Kind::Deleted) {
             let (sql, args) = rows.delete(self.executor.engine());
-            return self.executor.execute(sql, args, Some(&E::DEF.names)).await;
+            let deleted = self.executor.execute(sql, args, Some(&E::DEF.names)).await;
+            return self.explained(deleted, || rows.delete(self.executor.engine())).await;
         }
         let work = Work::begin(&self.executor).await?;
+        let repo = self.on(work.executor());
         let (sql, args) = rows.delete_returning(self.executor.engine());
-        let deleted = self.on(work.executor()).written(sql, args).await?;
+        let deleted = repo.written(sql, args).await;
+        let deleted = repo.explained(deleted, || rows.delete(self.executor.engine())).await?;
         work.publish(drafts(deleted.iter().map(Change::Deleted)))?;
         work.commit().await?;
         Ok(deleted.len() as u64)
@@ -369,6 +386,11 @@ pub(super) fn made<E: Entity>(new: Vec<E::New>) -> Result<Vec<E>> {
     let entities = entities?;
     checker.finish(E::New::NAME)?;
     Ok(entities)
+}
+
+/// The statement that inserts a row.
+pub(super) fn insertion<E: Entity>(row: &E, engine: Engine) -> (SqlText, Args) {
+    (E::DEF.sql.insert.text(engine).into(), bound_row(row, engine))
 }
 
 /// The arguments of [`Statements::insert`](super::Statements::insert).

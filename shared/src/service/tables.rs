@@ -8,6 +8,9 @@ use crate::error::Result;
 
 /// Makes the database what the services need, as far as the configuration allows it, and refuses it otherwise.
 pub(super) async fn prepare(db: &Db, config: &Config, services: &[Service]) -> Result<()> {
+    for service in services {
+        db.learn(&service.entities);
+    }
     if config.migrate {
         db.create_library_tables().await?;
     } else {

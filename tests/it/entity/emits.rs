@@ -11,6 +11,7 @@ use shared::{Db, Entity, EntityEnum, Error, Event, Result, entities};
 use uuid::Uuid;
 
 use crate::engines::on_every_engine;
+use crate::refusals::{is, named};
 
 on_every_engine!(
     what_is_done_to_a_row_is_published,
@@ -271,8 +272,8 @@ async fn rows_with_foreign_keys_emit_too(db: Db) {
     tables(&db).await;
     let visit_id = db.repo::<Visit>().create(visit(1)).await.unwrap().id;
     db.repo::<Note>().create(NewNote { visit_id }).await.unwrap();
-    let missing = db.repo::<Note>().create(NewNote { visit_id: Uuid::nil() }).await.unwrap_err();
-    assert_eq!(missing.kind(), ErrorKind::ForeignKey);
+    let missing = db.repo::<Note>().create(NewNote { visit_id: Uuid::nil() }).await;
+    assert_eq!(named(missing), is(ErrorKind::ForeignKey, "Note", &["visit_id"]));
     assert_eq!(published(&db).await, ["visit.planned", "note.taken"]);
 }
 

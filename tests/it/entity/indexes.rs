@@ -8,6 +8,7 @@ use shared::{Db, Entity, EntityEnum, entities};
 use uuid::Uuid;
 
 use crate::engines::on_every_engine;
+use crate::refusals::{is, named};
 
 on_every_engine!(a_foreign_key_does_what_it_says, tables_with_such_indexes_can_be_made_and_used,);
 
@@ -79,7 +80,7 @@ async fn a_foreign_key_does_what_it_says(db: Db) {
     assert_eq!(requests.count().await.unwrap(), 1, "it went with its case");
     cases.delete_by_id(2).await.unwrap();
     assert_eq!(requests.get(related.id).await.unwrap().related, None);
-    assert_eq!(cases.delete_by_id(3).await.unwrap_err().kind(), ErrorKind::ForeignKey);
+    assert_eq!(named(cases.delete_by_id(3).await), is(ErrorKind::ForeignKey, "Request", &["blocks"]));
 }
 
 async fn tables_with_such_indexes_can_be_made_and_used(db: Db) {

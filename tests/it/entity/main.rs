@@ -1,6 +1,7 @@
 //! Entities and their repositories: one suite, run on a SQLite file, on SQLite in memory and on Postgres.
 
 mod engines;
+mod refusals;
 mod vocabulary;
 
 mod actors;
@@ -9,6 +10,7 @@ mod deletion;
 mod drift;
 mod emits;
 mod errors;
+mod foreign_keys;
 mod indexes;
 mod operations_at_random;
 mod queries;

@@ -9,6 +9,7 @@ use shared::{Db, Entity, EntityEnum, Error, Event, Service, entities};
 use uuid::Uuid;
 
 use crate::engines::{execute, execute_text, on_every_empty_database};
+use crate::refusals::{is, named};
 
 /// Also with another search path, which finds tables of the same names first.
 macro_rules! wherever_names_are_looked_up {
@@ -150,22 +151,6 @@ fn plain(id: i64, number: i32) -> NewRoom {
     NewRoom { id, priced: None, floor: 1, number }
 }
 
-/// Entity and fields.
-fn named<T: std::fmt::Debug>(result: Result<T, Error>) -> (ErrorKind, String, Vec<String>) {
-    let error = result.unwrap_err();
-    let kind = error.kind();
-    match error {
-        Error::Unique { entity, fields }
-        | Error::ForeignKey { entity, fields }
-        | Error::Check { entity, fields, .. } => (kind, entity.into_owned(), fields),
-        other => panic!("{other:?}"),
-    }
-}
-
-fn is(kind: ErrorKind, entity: &str, fields: &[&str]) -> (ErrorKind, String, Vec<String>) {
-    (kind, entity.to_owned(), fields.iter().map(|field| (*field).to_owned()).collect())
-}
-
 async fn tables_of_one_name_in_several_schemas_are_several(db: Db) {
     db.create_tables(&ALL).await.unwrap();
     db.create_tables(&ALL).await.unwrap();
@@ -256,10 +241,11 @@ async fn references_go_across_schemas(db: Db) {
     assert!(loaded.contains_key("a"));
 
     let nowhere = billing::NewRoom { room: Some("nowhere".into()), ..priced(2) };
-    assert_eq!(prices.create(nowhere).await.unwrap_err().kind(), ErrorKind::ForeignKey);
-    assert_eq!(rooms.delete_by_id("a".into()).await.unwrap_err().kind(), ErrorKind::ForeignKey);
+    assert_eq!(named(prices.create(nowhere).await), is(ErrorKind::ForeignKey, "Room", &["room"]));
+    // of the one that refers to it
+    assert_eq!(named(rooms.delete_by_id("a".into()).await), is(ErrorKind::ForeignKey, "Room", &["room"]));
     let lost = NewRoom { priced: Some(Uuid::nil()), ..plain(2, 2) };
-    assert_eq!(plain_rooms.create(lost).await.unwrap_err().kind(), ErrorKind::ForeignKey);
+    assert_eq!(named(plain_rooms.create(lost).await), is(ErrorKind::ForeignKey, "Room", &["priced"]));
 }
 
 async fn a_broken_constraint_is_known_by_its_schema(db: Db) {

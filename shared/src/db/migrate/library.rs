@@ -294,6 +294,7 @@ impl Db {
         if entities.is_empty() {
             return Ok(());
         }
+        self.learn(entities);
         crate::entity::expect_several_tables(entities, self.engine())?;
         self.transaction(async |tx| {
             let executor = tx.executor();

@@ -50,6 +50,7 @@ impl Db {
     /// Those of the database; [`Error::Config`] when the user may not create temporary tables; [`Error::Usage`] for two
     /// tables that are one to SQLite, because their names differ in capital letters only.
     pub async fn check_tables(&self, entities: &[&'static EntityDef]) -> Result<Vec<Difference>> {
+        self.learn(entities);
         let engine = self.engine();
         let mut differences = Vec::new();
         for declared in declared::declared(self, entities).await? {

@@ -264,7 +264,7 @@ impl Item {
 }
 
 /// A name in quotes.
-pub(super) fn quote(name: &str) -> String {
+pub(in crate::db) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -105,6 +105,15 @@ impl Checkout<'_> {
         }
     }
 
+    #[cfg(feature = "sqlite")]
+    pub(super) fn sqlite(&mut self) -> Option<&mut sqlx::SqliteConnection> {
+        match self.connection.as_mut()? {
+            Connection::Sqlite(lease) => Some(lease.connection()),
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(_) => None,
+        }
+    }
+
     pub(super) fn end(mut self) -> Option<Connection> {
         *lock(&self.tx.slot) = Slot::Ended;
         self.connection.take()

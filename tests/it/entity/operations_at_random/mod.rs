@@ -83,7 +83,7 @@ async fn compare(db: &Db, sequence: &[Operation]) -> Result<Vec<Option<ErrorKind
     )
     .await
     .unwrap();
-    let (mut model, mut engine) = (Model::new(db.engine()), Engine::new(db.clone()));
+    let (mut model, mut engine) = (Model::default(), Engine::new(db.clone()));
     let (mut log, mut kinds) = (String::new(), Vec::new());
     for operation in sequence {
         let (operation, expected) = model.run(operation);

@@ -1,6 +1,5 @@
 //! What the library promises, on tables that are lists.
 
-use shared::db::Engine;
 use shared::error::ErrorKind;
 
 use super::entities::{Broken, Comparison, Emitted, Kind, OnDelete, Reference, Table, Unique, is_refused};
@@ -13,8 +12,8 @@ pub fn actor(operation: i64) -> Option<&'static str> {
     [None, Some("ann"), Some("bob"), Some("ann"), Some("cy")][usize::try_from(operation % 5).unwrap()]
 }
 
+#[derive(Default)]
 pub struct Model {
-    engine: Engine,
     store: Store,
     /// How many transactions there are around what is done.
     depth: usize,
@@ -103,18 +102,6 @@ fn in_key<'a>(row: &'a Record, unique: &Unique) -> Option<Vec<&'a Value>> {
 }
 
 impl Model {
-    pub fn new(engine: Engine) -> Self {
-        Self {
-            engine,
-            store: Store::default(),
-            depth: 0,
-            operation: 0,
-            made: 0,
-            known: Default::default(),
-            read: Default::default(),
-        }
-    }
-
     /// All rows, by their ids.
     pub fn rows(&self, kind: Kind) -> Vec<Record> {
         let mut rows = self.store.tables[index(kind)].clone();
@@ -454,18 +441,10 @@ impl Model {
             let is_broken =
                 |row: &Record| row[field] != Value::Null && self.found(*to, &row[field], Deleted::Shown).is_none();
             if rows.iter().any(is_broken) {
-                failures.push(self.foreign(kind, table.name, field));
+                failures.push(Failure::new(ErrorKind::ForeignKey, table.name).with_fields(&[field]));
             }
         }
         if failures.is_empty() { Ok(()) } else { Err(Refusal::of_statement(failures)) }
-    }
-
-    /// SQLite does not say which key it was.
-    fn foreign(&self, of: Kind, entity: &str, field: &str) -> Failure {
-        match self.engine {
-            Engine::Postgres => Failure::new(ErrorKind::ForeignKey, entity).with_fields(&[field]),
-            Engine::Sqlite => Failure::new(ErrorKind::ForeignKey, Table::of(of).name),
-        }
     }
 
     fn emit(&mut self, event: Option<Emitted>) -> Result<()> {
@@ -710,13 +689,9 @@ impl Model {
                         }
                     }
                     OnDelete::Refuse if self.store.tables[index(referring)].iter().any(refers) => {
-                        let own = table.table == Table::of(kind).table;
-                        // another table's key is known by its name only
-                        let constraint = format!("{}_{field}_fkey", table.table);
-                        failures.push(match own {
-                            true => self.foreign(kind, Table::of(kind).name, field),
-                            false => self.foreign(kind, table.table, &constraint),
-                        });
+                        // two entities have this table: then it is the one whose repository it is
+                        let of = if table.table == Table::of(kind).table { kind } else { referring };
+                        failures.push(Failure::new(ErrorKind::ForeignKey, Table::of(of).name).with_fields(&[field]));
                     }
                     OnDelete::Refuse => {}
                 }
