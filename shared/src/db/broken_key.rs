@@ -30,7 +30,7 @@ pub(super) struct Write<'a> {
 /// The key that refused the write, in the transaction that it was in or in one of its own.
 pub(super) async fn of_write(connection: &mut SqliteConnection, write: Write<'_>) -> sqlx::Result<Option<Broken>> {
     let Write { names, sql, args } = write;
-    // both are SQLite's
+    #[allow(clippy::infallible_destructuring_match)] // there may be another engine
     let args = match args.inner {
         ArgsInner::Sqlite(args) => args,
         #[cfg(feature = "postgres")]

@@ -242,9 +242,10 @@ impl Executor {
             Err(Error::ForeignKey { entity, fields }) if fields.is_empty() && self.engine() == Engine::Sqlite => {
                 let (sql, args) = again();
                 let write = super::broken_key::Write { names, sql, args };
+                // boxed: no write that succeeds shall carry the room for it
                 let found = match self {
-                    Self::Db(db) => super::tx::broken_key(db, write).await,
-                    Self::Tx(tx) => tx.broken_key(write).await,
+                    Self::Db(db) => Box::pin(super::tx::broken_key(db, write)).await,
+                    Self::Tx(tx) => Box::pin(tx.broken_key(write)).await,
                 };
                 Err(match found {
                     Some(found) => super::failure::foreign_key(found, Some(names), self.db().known()),

@@ -252,6 +252,7 @@ impl Db {
         self.inner.known.learn(entities);
     }
 
+    #[cfg(feature = "sqlite")]
     pub(super) fn known(&self) -> &Known {
         &self.inner.known
     }

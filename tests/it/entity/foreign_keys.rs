@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use shared::db::Engine;
 use shared::entity::{Entity as _, Filter};
 use shared::error::ErrorKind;
-use shared::{Db, Entity, Error, Event, Result, entities};
+use shared::{Db, Entity, Event, Result, entities};
 use uuid::Uuid;
 
 use crate::engines::{execute, execute_text, on_every_empty_database};
@@ -397,7 +397,7 @@ async fn what_a_trigger_breaks_has_no_fields() {
         .unwrap();
     let error = db.repo::<Stay>().create(stay(1)).await.unwrap_err();
     assert!(
-        matches!(&error, Error::ForeignKey { entity, fields } if entity == "Stay" && fields.is_empty()),
+        matches!(&error, shared::Error::ForeignKey { entity, fields } if entity == "Stay" && fields.is_empty()),
         "{error:?}"
     );
 }
