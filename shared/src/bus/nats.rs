@@ -2,6 +2,7 @@
 
 mod advisories;
 mod connect;
+mod connections;
 mod link;
 mod nudge;
 mod pull;
@@ -39,6 +40,7 @@ pub(super) struct NatsBus {
 
 struct Inner {
     client: async_nats::Client,
+    connections: connections::Connections,
     context: jetstream::Context,
     links: link::Links,
     ack_wait: Duration,
@@ -60,14 +62,14 @@ fn jetstream_context(client: &async_nats::Client) -> jetstream::Context {
 
 impl NatsBus {
     pub(super) async fn connect(url: &str, config: &Config) -> Result<Self> {
-        let client = connect::connect(url, config).await?;
+        let (client, connections) = connect::connect(url, config).await?;
         let context = jetstream_context(&client);
         connect::check_jetstream(url, &context).await?;
         connect::check_payload(&client, config.max_payload)?;
         let limits = topology::Limits::of(config);
         let (ack_wait, streams, repairs) = (config.ack_wait, Mutex::default(), Arc::default());
         let links = link::Links::new(url, config);
-        let inner = Inner { client, context, links, ack_wait, limits, streams, repairs };
+        let inner = Inner { client, connections, context, links, ack_wait, limits, streams, repairs };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -195,8 +197,8 @@ impl NatsBus {
             };
             consumers.push((consumer, origin));
         }
-        let context = self.inner.context.clone();
-        Ok(Source::Nats(Box::new(Consumers::new(context, consumers, route, self.inner.ack_wait))))
+        let (context, connections) = (self.inner.context.clone(), self.inner.connections.clone());
+        Ok(Source::Nats(Box::new(Consumers::new(context, connections, consumers, route, self.inner.ack_wait))))
     }
 
     /// Asks, and waits for the answer; `None` when nobody answers this subject.

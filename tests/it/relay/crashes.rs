@@ -10,6 +10,7 @@ use crate::surroundings::{SOON, Surroundings, TOPICS, cases, commit, handled, ma
 cases! {
     a_relay_that_dies_before_it_has_noted_what_it_published,
     a_relay_that_is_killed_again_and_again,
+    who_waits_for_messages_asks_again_on_a_new_connection,
 }
 
 async fn run(db: &Db, statements: &'static [&'static str]) {
@@ -117,6 +118,21 @@ async fn a_relay_that_is_killed_again_and_again(place: Surroundings) {
     }
     nothing_waits(&db).await;
     once_and_in_order(&place, &db, 1..=100).await;
+}
+
+/// It need not find out by the silence of the server.
+async fn who_waits_for_messages_asks_again_on_a_new_connection(mut place: Surroundings) {
+    let process = child::start(&place).await;
+    let db = place.db().await;
+    commit(&db, 1..=3).await;
+    handled(&db, "b", 1..=3).await;
+    place.nats.kill();
+    place.nats.restart().await;
+    let lost = "reason=\"the connection was lost\"";
+    eventually(SOON, async || process.log().contains(lost).then_some(()).ok_or_else(|| process.log())).await;
+    commit(&db, 4..=6).await;
+    handled(&db, "b", 1..=6).await;
+    assert!(!process.log().contains("the server does not answer"), "{}", process.log());
 }
 
 #[cfg(feature = "postgres")]

@@ -5,7 +5,9 @@ use std::time::Duration;
 use async_nats::jetstream::context::AccountErrorKind;
 use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, ReconnectToServer, ServerAddr};
+use tokio::sync::watch;
 
+use super::connections::Connections;
 use crate::config::{Config, KNOWN_PASSWORDS, Profile, redact};
 use crate::error::{Error, Result};
 use crate::event::{MAX_HEADERS_BYTES, percent_decode};
@@ -15,19 +17,28 @@ fn error(url: &str, problem: &str, help: &str) -> Error {
 }
 
 /// A connection that comes back by itself when it is lost.
-pub(super) async fn connect(url: &str, config: &Config) -> Result<Client> {
+pub(super) async fn connect(url: &str, config: &Config) -> Result<(Client, Connections)> {
     let (addresses, options) = prepare(url, config).await?;
+    let (connected, news) = watch::channel(());
     let options = options
         .reconnect_delay_callback(|attempts| {
             let millis = 50u64.saturating_mul(1 << attempts.min(6));
             Duration::from_millis(millis.min(2_000))
         })
-        .event_callback(async |event| match event {
-            async_nats::Event::Disconnected => tracing::warn!("NATS: disconnected; the client reconnects"),
-            async_nats::Event::Connected => tracing::info!("NATS: connected"),
-            event => tracing::debug!(%event, "NATS"),
+        .event_callback(move |event| {
+            match event {
+                async_nats::Event::Disconnected => tracing::warn!("NATS: disconnected; the client reconnects"),
+                async_nats::Event::Connected => {
+                    tracing::info!("NATS: connected");
+                    connected.send_replace(());
+                }
+                event => tracing::debug!(%event, "NATS"),
+            }
+            std::future::ready(())
         });
-    options.connect(addresses).await.map_err(|e| refusal(url, &e))
+    let client = options.connect(addresses).await.map_err(|e| refusal(url, &e))?;
+    let connections = Connections::new(&client, news);
+    Ok((client, connections))
 }
 
 /// Where nobody ever listens: port 0 is none.

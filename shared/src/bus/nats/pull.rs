@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::Position;
 use super::super::subscription::{Acker, Capacity, Delivery, Route};
 use super::advisories;
+use super::connections::Connections;
 use super::repair::Origin;
 use super::unavailable;
 use super::upstream::{Coming, ConsumerState, OnNats, Upstream};
@@ -37,6 +38,7 @@ const QUIET: Duration = Duration::from_millis(100);
 /// A subscription's consumers on the server, one for each domain.
 pub(crate) struct Consumers {
     context: Context,
+    connections: Connections,
     /// Each with how to make it again.
     consumers: Vec<(Consumer<pull::Config>, Origin)>,
     route: Route,
@@ -79,11 +81,12 @@ impl ConsumerProbe {
 impl Consumers {
     pub(super) fn new(
         context: Context,
+        connections: Connections,
         consumers: Vec<(Consumer<pull::Config>, Origin)>,
         route: Route,
         ack_wait: Duration,
     ) -> Self {
-        Self { context, consumers, route, ack_wait }
+        Self { context, connections, consumers, route, ack_wait }
     }
 
     /// Begins to pull.
@@ -91,7 +94,8 @@ impl Consumers {
         let (receiver, mut pullers, pulling) = open(&self.route, self.ack_wait);
         for (consumer, origin) in &self.consumers {
             let (context, consumer) = (self.context.clone(), consumer.clone());
-            let puller = pulling.puller(OnNats { context, consumer, origin: origin.clone() });
+            let connections = self.connections.clone();
+            let puller = pulling.puller(OnNats { context, consumer, connections, origin: origin.clone() });
             let (origin, sender, stop) = (origin.clone(), pulling.sender.clone(), pulling.stop.clone());
             pullers.spawn(async move {
                 tokio::join!(advisories::run(&origin, sender, stop), puller.run());
@@ -313,6 +317,8 @@ impl<U: Upstream> Puller<U> {
     /// Fetches one batch, a place for each message.
     async fn pull(&mut self, permits: Vec<OwnedSemaphorePermit>) -> Result<(), Interrupted> {
         let failed = Interrupted::Failed;
+        let lost = self.upstream.lost();
+        tokio::pin!(lost);
         let Some(mut messages) = self.request(permits.len(), EXPIRES).await.map_err(failed)? else { return Ok(()) };
         let late = tokio::time::sleep(EXPIRES + LATE);
         tokio::pin!(late);
@@ -326,6 +332,12 @@ impl<U: Upstream> Puller<U> {
                     return Ok(());
                 }
                 message = messages.next() => message,
+                () = &mut lost => {
+                    // what was asked for just before may have gone out on the new connection
+                    let rest = self.rest_of(messages).await;
+                    let lost = failed("the connection was lost");
+                    return Err(if rest.is_empty() { lost } else { Interrupted::Gap(rest) });
+                }
                 () = &mut late => return Err(failed("the server does not answer")),
             };
             let Some(message) = message else { return Ok(()) };

@@ -11,6 +11,7 @@ use futures_util::stream::Map;
 use futures_util::{Stream, StreamExt as _};
 
 use super::super::subscription::Reply;
+use super::connections::Connections;
 use super::repair::Origin;
 use super::unavailable;
 use crate::error::Result;
@@ -35,6 +36,11 @@ pub(crate) trait Upstream: Send + Sync + 'static {
         most: usize,
         expires: Duration,
     ) -> impl Future<Output = std::result::Result<Self::Batch, Broken>> + Send;
+
+    /// Waits until the connection is another one than now: what was asked for before is not answered any more.
+    fn lost(&self) -> impl Future<Output = ()> + Send + 'static {
+        std::future::pending()
+    }
 
     /// Reads a message; `None` when it is not one of a stream.
     fn read(message: Self::Message) -> Option<Coming>;
@@ -75,6 +81,7 @@ pub(crate) struct Coming {
 pub(super) struct OnNats {
     pub(super) context: Context,
     pub(super) consumer: Consumer<pull::Config>,
+    pub(super) connections: Connections,
     /// How to make the consumer again.
     pub(super) origin: Origin,
 }
@@ -100,6 +107,10 @@ impl Upstream for OnNats {
         let request = self.consumer.batch().max_messages(most).expires(expires).messages();
         let batch = request.await.map_err(|_| Broken)?;
         Ok(batch.map(|taken| taken.map_err(|_| Broken)))
+    }
+
+    fn lost(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.connections.lost()
     }
 
     fn read(message: Message) -> Option<Coming> {
