@@ -73,13 +73,17 @@ impl Post {
         matches!(*self.tenure.borrow(), Tenure::Held(_) | Tenure::Asked(_))
     }
 
-    /// Waits until this process has it.
+    /// Waits until this process has it. Who waits has no work to end: when asked for it, it is let go.
     pub(crate) async fn held(&self) -> Held {
         let mut tenure = self.tenure.subscribe();
         loop {
-            match &*tenure.borrow_and_update() {
+            let is_asked = match &*tenure.borrow_and_update() {
                 Tenure::Held(held) if held.until.is_none_or(|until| until > Instant::now()) => return held.clone(),
-                _ => {}
+                Tenure::Asked(_) => true,
+                _ => false,
+            };
+            if is_asked {
+                self.done();
             }
             // the sender is `self`
             let _changed = tenure.changed().await;
@@ -270,6 +274,15 @@ mod tests {
         post.tenure.send_replace(Tenure::Held(held(2, None)));
         assert_eq!(post.over(&held(1, None)).await, Over::Lost);
         post.lost(&held(1, None)).await;
+    }
+
+    #[tokio::test]
+    async fn who_is_asked_before_it_has_begun_lets_it_go() {
+        let post = post();
+        let asked = held(1, None);
+        post.tenure.send_replace(Tenure::Asked(asked.clone()));
+        assert!(futures_util::FutureExt::now_or_never(post.held()).is_none());
+        assert_eq!(*post.tenure.borrow(), Tenure::Done(asked));
     }
 
     #[tokio::test]
