@@ -32,6 +32,9 @@ const LATE: Duration = Duration::from_secs(2);
 /// The most messages asked for at once.
 const BATCH: usize = 256;
 
+/// How long it takes at most to ask for messages that are outstanding, and to look again.
+const ROUND: Duration = Duration::from_secs(1);
+
 /// When nothing has come for that long, what the server had sent is here.
 const QUIET: Duration = Duration::from_millis(100);
 
@@ -249,6 +252,23 @@ struct Arrived {
     delivery: Delivery,
 }
 
+/// What waits to be let through, in the order of the stream.
+#[derive(Default)]
+struct Waiting {
+    messages: BTreeMap<u64, Delivery>,
+    /// The number of the last delivery among them.
+    last: u64,
+}
+
+impl Extend<Arrived> for Waiting {
+    fn extend<I: IntoIterator<Item = Arrived>>(&mut self, all: I) {
+        for Arrived { sequence, delivered, delivery } in all {
+            self.last = self.last.max(delivered);
+            self.messages.insert(sequence, delivery);
+        }
+    }
+}
+
 /// Why a batch ended early.
 enum Interrupted {
     Failed(&'static str),
@@ -260,7 +280,11 @@ impl<U: Upstream> Puller<U> {
     /// Pulls until stopped.
     pub(crate) async fn run(mut self) {
         if self.order.is_some() {
-            self.begin_anew().await;
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                () = self.begin_anew() => {}
+            }
             if !self.take_over(Vec::new()).await {
                 return;
             }
@@ -390,10 +414,10 @@ impl<U: Upstream> Puller<U> {
     /// are delivered at once. Handling those first would break the order per key. So everything that arrives is held
     /// until nobody else holds anything, and then let through in the order of the stream. Returns whether to go on.
     async fn take_over(&mut self, arrived: Vec<Arrived>) -> bool {
-        let mut held: BTreeMap<u64, Delivery> =
-            arrived.into_iter().map(|arrived| (arrived.sequence, arrived.delivery)).collect();
+        let mut held = Waiting::default();
+        held.extend(arrived);
         let go_on = self.hold(&mut held).await;
-        for delivery in held.into_values() {
+        for delivery in held.messages.into_values() {
             // the receiver goes away only when nobody handles anything any more
             let _gone = self.sender.send(delivery).await;
         }
@@ -401,19 +425,22 @@ impl<U: Upstream> Puller<U> {
     }
 
     /// Holds what arrives until nobody else holds anything; `false` when stopped meanwhile.
-    async fn hold(&mut self, held: &mut BTreeMap<u64, Delivery>) -> bool {
+    async fn hold(&mut self, held: &mut Waiting) -> bool {
         let mut said = false;
         // by then a dead process's messages have come again; what is still outstanding is with a living one
-        let patience = self.ack_wait * 2 + Duration::from_secs(1);
-        let mut deadline = Instant::now() + patience;
+        let patience = self.ack_wait * 2 + ROUND;
+        let (mut left, mut looked) = (patience, Instant::now());
         loop {
+            // a process that was stopped meanwhile has not waited
+            left = left.saturating_sub(looked.elapsed().min(ROUND));
+            looked = Instant::now();
             let state = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return false,
                 state = self.upstream.state() => state,
             };
             let Ok(ConsumerState { outstanding, delivered }) = state else {
-                deadline = Instant::now() + patience;
+                left = patience;
                 self.repair().await;
                 tokio::select! {
                     biased;
@@ -421,8 +448,13 @@ impl<U: Upstream> Puller<U> {
                     () = tokio::time::sleep(Duration::from_millis(200)) => continue,
                 }
             };
+            if delivered < held.last {
+                // The consumer has begun anew meanwhile, or is another one of this name. So what is held comes again, and
+                // before it what it was held for.
+                *held = Waiting::default();
+            }
             // its own are here and with the dispatcher
-            if outstanding <= self.held.len() || Instant::now() > deadline {
+            if outstanding <= self.held.len() || left.is_zero() {
                 self.order = Some(Order { next: Some(delivered + 1) });
                 return true;
             }
@@ -435,7 +467,7 @@ impl<U: Upstream> Puller<U> {
                     "messages are outstanding with another process, or lost; waiting for them to keep the order"
                 );
             }
-            for delivery in held.values() {
+            for delivery in held.messages.values() {
                 if !delivery.acker.in_progress().await {
                     break;
                 }
@@ -449,17 +481,14 @@ impl<U: Upstream> Puller<U> {
                 let message = tokio::select! {
                     biased;
                     () = self.stop.cancelled() => {
-                        let rest = self.rest_of(messages).await;
-                        held.extend(rest.into_iter().map(|arrived| (arrived.sequence, arrived.delivery)));
+                        held.extend(self.rest_of(messages).await);
                         return false;
                     }
                     message = messages.next() => message,
                     () = &mut late => break,
                 };
                 let Some(Ok(message)) = message else { break };
-                if let Some(arrived) = self.arrived(message) {
-                    held.insert(arrived.sequence, arrived.delivery);
-                }
+                held.extend(self.arrived(message));
             }
         }
     }
