@@ -2,7 +2,7 @@
 
 mod local;
 #[cfg(feature = "nats")]
-mod nats;
+pub(crate) mod nats;
 mod request;
 mod responding;
 pub(crate) mod subscription;

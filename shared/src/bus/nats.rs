@@ -20,9 +20,13 @@ use std::time::Duration;
 use async_nats::jetstream;
 use async_nats::jetstream::context::PublishErrorKind;
 
+#[cfg(all(test, feature = "postgres"))]
+pub(crate) use self::pull::open;
 pub(crate) use self::pull::{ConsumerProbe, Consumers, Held, Pullers};
 use self::repair::Origin;
 pub(crate) use self::request::{EndpointRequests, answer};
+#[cfg(all(test, feature = "postgres"))]
+pub(crate) use self::upstream::{Broken, Coming, ConsumerState, Upstream};
 #[cfg(feature = "cli")]
 use super::TopologyChange;
 use super::request::{Answer, Asking};

@@ -30,7 +30,7 @@ impl Fence {
     }
 
     /// Says the error of [`begin`](Self::begin) in these terms, if it is one.
-    pub(super) fn refused(error: Error) -> Error {
+    pub(crate) fn refused(error: Error) -> Error {
         match error {
             Error::Database(error) if error.code.as_deref() == Some("22012") => Error::Busy { what: LOST },
             error => error,

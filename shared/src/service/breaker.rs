@@ -43,6 +43,9 @@ impl Breaker {
     /// Something that a try needs was away. Returns whether it had been there a moment before: only then the try was the
     /// event's own, and counts.
     pub(crate) fn failed(&self, what: &str) -> bool {
+        if planted!(NoPause) {
+            return true;
+        }
         let now = Instant::now();
         let mut was_closed = false;
         self.state.send_modify(|state| match state {

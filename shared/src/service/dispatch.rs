@@ -177,6 +177,9 @@ impl<S: Store> Dispatcher<S> {
         self.is_filling = false;
         loop {
             let room = subscription.breaker.room(self.running.len(), self.concurrency);
+            if planted!(PoisonBlocks) && !self.retries.is_empty() {
+                return;
+            }
             if room == 0 || self.ready.is_empty() || !self.turn.is_mine() || !self.is_filled() {
                 return;
             }
@@ -306,6 +309,12 @@ impl<S: Store> Dispatcher<S> {
                     self.ready.push_back(lane);
                 }
             }
+            Verdict::Again { .. } if planted!(GivenBackOnError) => {
+                if let Some(held) = state.queue.pop_front() {
+                    bus::give_back(std::iter::once(held.delivery)).await;
+                }
+                self.ready.push_back(lane);
+            }
             Verdict::Again { pause, counts } => {
                 // until it is done or parked
                 state.alone = state.alone.max(1);
@@ -316,6 +325,9 @@ impl<S: Store> Dispatcher<S> {
                     // the breaker says when
                     self.ready.push_back(lane);
                 } else {
+                    if planted!(LaneForgotten) {
+                        self.lanes.remove(&lane);
+                    }
                     self.retries.insert(lane, pause);
                 }
             }
@@ -380,6 +392,7 @@ impl<S: Store> Dispatcher<S> {
         let turn = self.turn.clone();
         let lost = turn.lost();
         tokio::pin!(lost);
+        let grace = if planted!(DeadlineIgnored) { grace * 100 } else { grace };
         let deadline = tokio::time::sleep(grace);
         tokio::pin!(deadline);
         // Nothing goes back before everything has arrived: as long as the server has an open request of this process,

@@ -1,5 +1,20 @@
 //! What runs: a service out of entities, subscribers and state.
 
+/// Whether this bug is planted here, by a test that proves that the simulation finds it. Nowhere else is it anything.
+#[cfg(all(test, feature = "nats", feature = "postgres"))]
+macro_rules! planted {
+    ($bug:ident) => {
+        crate::service::simulated::planted(crate::service::simulated::Bug::$bug)
+    };
+}
+
+#[cfg(not(all(test, feature = "nats", feature = "postgres")))]
+macro_rules! planted {
+    ($bug:ident) => {
+        false
+    };
+}
+
 mod batch;
 mod breaker;
 mod captures;
@@ -20,6 +35,8 @@ mod retention;
 mod running;
 mod serve;
 mod shutdown;
+#[cfg(all(test, feature = "nats", feature = "postgres"))]
+mod simulated;
 mod store;
 mod subscriber;
 mod tables;
