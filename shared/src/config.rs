@@ -31,6 +31,9 @@ pub struct Config {
     pub nats_certificate: Option<String>,
     /// `NATS_CERTIFICATE_KEY`: path of a PEM file with the key of `NATS_CERTIFICATE`.
     pub nats_certificate_key: Option<String>,
+    /// `NATS_SYNC_ALWAYS`: whether the server's JetStream runs with `sync_interval: always`, which no client can see. Events
+    /// that wait are then published in atomic batches. Default false.
+    pub nats_sync_always: bool,
     /// `SERVICE_NAME`: the name under which events are published. Default: the program's name.
     pub service: String,
     /// `DATABASE_MAX_CONNECTIONS`: the size of the pool. Default 10.
@@ -131,6 +134,11 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     ("NATS_CA", "none", "path of a PEM file with certificates to check the NATS server's against"),
     ("NATS_CERTIFICATE", "none", "path of a PEM file with the client's certificate, if the NATS server asks for one"),
     ("NATS_CERTIFICATE_KEY", "none", "path of a PEM file with the key of NATS_CERTIFICATE"),
+    (
+        "NATS_SYNC_ALWAYS",
+        "false",
+        "whether NATS' JetStream runs with `sync_interval: always`: events are then published in batches",
+    ),
     ("SERVICE_NAME", "the program's name", "the name under which events are published"),
     ("DATABASE_MAX_CONNECTIONS", "10", "the size of the connection pool"),
     ("DATABASE_MIN_CONNECTIONS", "0", "connections that stay open when nobody uses them (Postgres)"),
@@ -187,6 +195,7 @@ impl Config {
             nats_ca: None,
             nats_certificate: None,
             nats_certificate_key: None,
+            nats_sync_always: false,
             service: program_name(),
             database_max_connections: 10,
             database_min_connections: 0,
@@ -238,6 +247,7 @@ impl Config {
         read(lookup, "SERVICE_PROFILE", "`development` or `production`", &mut config.profile, |text| {
             text.parse().ok()
         })?;
+        read(lookup, "NATS_SYNC_ALWAYS", FLAG, &mut config.nats_sync_always, |text| text.parse().ok())?;
         read(lookup, "DATABASE_MAX_CONNECTIONS", "a number from 1", &mut config.database_max_connections, |text| {
             text.parse().ok().filter(|n| *n > 0)
         })?;

@@ -117,6 +117,14 @@ impl Nats {
         Self::options().start().await
     }
 
+    /// Starts a server that syncs its disk before it acknowledges a message.
+    ///
+    /// # Panics
+    /// As [`NatsOptions::start`].
+    pub async fn start_syncing() -> Self {
+        Self::start_with("jetstream { sync_interval: always }").await
+    }
+
     /// Starts a server with JetStream on and this text as its configuration file.
     ///
     /// # Panics

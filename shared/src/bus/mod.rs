@@ -1,5 +1,6 @@
 //! How it travels: NATS JetStream, or an in-process bus with the same contract.
 
+pub(crate) mod batch;
 mod local;
 #[cfg(feature = "nats")]
 pub(crate) mod nats;

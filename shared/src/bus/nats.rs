@@ -1,6 +1,7 @@
 //! NATS JetStream: one stream per domain, one durable pull consumer per subscription and stream.
 
 mod advisories;
+mod batch;
 mod connect;
 mod connections;
 mod link;
@@ -50,7 +51,7 @@ struct Inner {
     ack_wait: Duration,
     limits: topology::Limits,
     /// The streams that are known to exist, by domain.
-    streams: Mutex<HashMap<String, Kept>>,
+    streams: Mutex<HashMap<String, topology::Stream>>,
     /// How often something was made again that had been deleted on the server.
     repairs: Arc<AtomicU64>,
 }
@@ -64,13 +65,26 @@ fn jetstream_context(client: &async_nats::Client) -> jetstream::Context {
         .build(client.clone())
 }
 
+/// Whether events are sent in batches: they are said to be faster, and the server knows them.
+fn batches_of(client: &async_nats::Client, config: &Config) -> bool {
+    let known = batch::are_known(client);
+    if config.nats_sync_always && !known {
+        tracing::warn!(
+            version = client.server_info().version,
+            "the NATS server is older than 2.12.1 and knows no batches, so events are published one by one; help: update it, \
+             or unset `NATS_SYNC_ALWAYS`"
+        );
+    }
+    config.nats_sync_always && known
+}
+
 impl NatsBus {
     pub(super) async fn connect(url: &str, config: &Config) -> Result<Self> {
         let (client, connections) = connect::connect(url, config).await?;
         let context = jetstream_context(&client);
         connect::check_jetstream(url, &context).await?;
         connect::check_payload(&client, config.max_payload)?;
-        let limits = topology::Limits::of(config);
+        let limits = topology::Limits::of(config, batches_of(&client, config));
         let (ack_wait, streams, repairs) = (config.ack_wait, Mutex::default(), Arc::default());
         let links = link::Links::new(url, config);
         let inner = Inner { client, connections, context, links, ack_wait, limits, streams, repairs };
@@ -87,12 +101,7 @@ impl NatsBus {
 
     async fn send_in(&self, context: &jetstream::Context, event: &Outgoing) -> Result<Acked> {
         self.ensure_stream(subject::domain(&event.subject)).await?;
-        let mut headers = async_nats::HeaderMap::new();
-        for (name, value) in event.headers.iter() {
-            headers.insert(name, value);
-        }
-        // the broker drops a second message with the same id inside of its duplicate window
-        headers.insert("Nats-Msg-Id", event.id.to_string());
+        let headers = Self::headers(event);
         let publish = jetstream::message::PublishMessage::build().headers(headers).payload(event.payload.clone());
         let acked =
             context.send_publish(event.subject.clone(), publish).await.map_err(|e| self.failure(e.kind(), event))?;
@@ -123,20 +132,22 @@ impl NatsBus {
         }
     }
 
-    async fn ensure_stream(&self, domain: &str) -> Result<()> {
-        if self.lock_streams().contains_key(domain) {
-            return Ok(());
+    /// Returns whether the stream takes batches.
+    async fn ensure_stream(&self, domain: &str) -> Result<bool> {
+        if let Some(stream) = self.lock_streams().get(domain) {
+            return Ok(stream.batches);
         }
-        let kept = topology::ensure_stream(&self.inner.context, domain, &self.inner.limits).await?;
-        self.lock_streams().insert(domain.to_owned(), kept);
-        Ok(())
+        let stream = topology::ensure_stream(&self.inner.context, domain, &self.inner.limits).await?;
+        let batches = stream.batches;
+        self.lock_streams().insert(domain.to_owned(), stream);
+        Ok(batches)
     }
 
     pub(super) fn kept(&self) -> Vec<Kept> {
-        self.lock_streams().values().cloned().collect()
+        self.lock_streams().values().map(|stream| stream.kept.clone()).collect()
     }
 
-    fn lock_streams(&self) -> std::sync::MutexGuard<'_, HashMap<String, Kept>> {
+    fn lock_streams(&self) -> std::sync::MutexGuard<'_, HashMap<String, topology::Stream>> {
         // entries are inserted and removed whole
         self.inner.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }

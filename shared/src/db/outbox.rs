@@ -186,6 +186,14 @@ pub(crate) struct Pending {
     pub(crate) event: Outgoing,
 }
 
+/// How much may be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Room {
+    pub(crate) events: usize,
+    /// Of headers and payloads, about.
+    pub(crate) bytes: usize,
+}
+
 /// What a broker's acknowledgement says, kept on the event's row.
 #[derive(Debug, Clone)]
 pub(crate) struct Published {
@@ -326,13 +334,25 @@ impl Outbox {
         rows.iter().map(|row| row.required(0)).collect()
     }
 
-    /// The events to publish after a position, and those at the given positions, in order and as of one moment.
-    pub(crate) async fn unpublished(&self, after: i64, and: &[i64], limit: usize) -> Result<Vec<Pending>> {
+    /// The events to publish after a position, and those at the given positions, in order and as of one moment: the first
+    /// ones, as many as there is room for, and at least one.
+    pub(crate) async fn unpublished(&self, after: i64, and: &[i64], room: Room) -> Result<Vec<Pending>> {
+        // Only the sizes are added up, which neither engine reads an event for.
         const SELECT: Sql = Sql {
-            postgres: "SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM shared_outbox \
-                 WHERE published_at IS NULL AND (seq > $1 OR seq = ANY($2)) ORDER BY seq LIMIT $3",
-            sqlite: "SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM shared_outbox \
-                 WHERE published_at IS NULL AND (seq > $1 OR seq IN (SELECT value FROM json_each($2))) ORDER BY seq LIMIT $3",
+            postgres: "SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM (\
+                 SELECT waiting.*, row_number() OVER up AS place, \
+                 sum(octet_length(payload) + octet_length(headers)) OVER up AS bytes FROM (\
+                 SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM shared_outbox \
+                 WHERE published_at IS NULL AND (seq > $1 OR seq = ANY($2)) ORDER BY seq LIMIT $3) AS waiting \
+                 WINDOW up AS (ORDER BY seq)) AS counted WHERE place = 1 OR bytes <= $4 ORDER BY seq",
+            sqlite: "WITH waiting AS (SELECT seq, length(payload) + length(headers) AS bytes FROM shared_outbox \
+                 WHERE published_at IS NULL AND (seq > $1 OR seq IN (SELECT value FROM json_each($2))) \
+                 ORDER BY seq LIMIT $3), \
+                 counted AS (SELECT seq, row_number() OVER up AS place, sum(bytes) OVER up AS bytes FROM waiting \
+                 WINDOW up AS (ORDER BY seq)) \
+                 SELECT o.seq, event_id, subject, event_type, event_key, headers, payload, created_at \
+                 FROM counted CROSS JOIN shared_outbox AS o ON o.seq = counted.seq \
+                 WHERE place = 1 OR bytes <= $4 ORDER BY counted.seq",
         };
         let executor = self.db.executor();
         let mut args = executor.args();
@@ -341,7 +361,8 @@ impl Outbox {
             Engine::Postgres => EntityValue::bind_array(and.iter().map(Some), &mut args),
             Engine::Sqlite => format!("{and:?}").bind(&mut args),
         }
-        i64::try_from(limit).unwrap_or(i64::MAX).bind(&mut args);
+        i64::try_from(room.events).unwrap_or(i64::MAX).bind(&mut args);
+        i64::try_from(room.bytes).unwrap_or(i64::MAX).bind(&mut args);
         let rows = executor.fetch_all(Access::Read, SELECT.text(executor.engine()), args, None).await?;
         rows.iter().map(pending).collect()
     }
@@ -449,4 +470,37 @@ fn mark_rows(rows: usize) -> String {
 pub(super) fn count(row: Option<&Row>, index: usize) -> Result<u64> {
     let count: i64 = row.map_or(Ok(0), |row| row.required(index))?;
     Ok(u64::try_from(count).unwrap_or(0))
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_is_read_than_there_is_room_for() {
+        let db = Db::connect("sqlite::memory:").await.unwrap();
+        db.create_library_tables().await.unwrap();
+        for bytes in [100, 200, 5_000, 300, 1_000_000] {
+            let executor = db.executor();
+            let mut args = executor.args();
+            uuid::Uuid::now_v7().bind(&mut args);
+            vec![b' '; bytes - 2].bind(&mut args);
+            crate::time::now().bind(&mut args);
+            let sql = "INSERT INTO shared_outbox (event_id, subject, event_type, headers, payload, created_at) \
+                 VALUES ($1, 's', 's', '{}', $2, $3)";
+            executor.execute(sql, args, None).await.unwrap();
+        }
+        let read = async |after, and: &[i64], events, bytes| {
+            let rows = db.outbox().unpublished(after, and, Room { events, bytes }).await.unwrap();
+            rows.into_iter().map(|row| row.seq).collect::<Vec<_>>()
+        };
+        assert_eq!(read(0, &[], 10, usize::MAX).await, [1, 2, 3, 4, 5]);
+        assert_eq!(read(0, &[], 2, usize::MAX).await, [1, 2]);
+        assert_eq!(read(0, &[], 10, 300).await, [1, 2]);
+        assert_eq!(read(0, &[], 10, 299).await, [1]);
+        assert_eq!(read(0, &[], 10, 0).await, [1], "one in any case");
+        assert_eq!(read(2, &[1], 10, 5_100).await, [1, 3]);
+        assert_eq!(read(4, &[], 10, 1).await, [5], "one in any case");
+        assert_eq!(read(i64::MAX, &[2, 4], 10, 500).await, [2, 4]);
+    }
 }

@@ -1,8 +1,10 @@
 //! From the outbox to the bus: a single leader, in order per key, pipelined.
 
 mod audit;
+mod batches;
 mod chores;
 mod counters;
+mod known;
 mod leader;
 mod marking;
 mod nudges;
@@ -10,10 +12,11 @@ mod reading;
 mod replay;
 mod schedule;
 mod seat;
+mod stalled;
 mod store;
 mod transport;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,15 +26,19 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::batches::Batches;
 use self::chores::Chores;
 pub(crate) use self::counters::Counters;
+use self::known::Known;
 pub(crate) use self::leader::Leadership;
 use self::leader::{Candidate, Fence};
 use self::marking::{MARK, Marking};
 use self::nudges::Nudges;
 use self::schedule::Schedule;
+use self::stalled::Stalled;
 use self::store::Store;
 use self::transport::Transport;
+use crate::bus::batch::NotTaken;
 use crate::bus::{Ack, Bus};
 use crate::db::Db;
 use crate::db::outbox::{Pending, Published};
@@ -128,8 +135,17 @@ pub(crate) async fn run<S: Store, T: Transport>(
     }
 }
 
-/// An event on its way, with the highest position that its domain's stream had given before.
-type Sent = BoxFuture<'static, (Pending, u64, Result<Ack>)>;
+/// What is on its way.
+type Sent = BoxFuture<'static, Answer>;
+
+/// What was sent, the highest position that its domain's stream had given before, and what the bus says.
+enum Answer {
+    Single(Pending, u64, Result<Ack>),
+    Batch(Vec<Pending>, u64, Result<Vec<Ack>, NotTaken>),
+}
+
+/// Events that wait for an earlier one, by key.
+type Lanes = HashMap<String, VecDeque<Pending>>;
 
 struct Relay<S, T> {
     db: S,
@@ -141,13 +157,13 @@ struct Relay<S, T> {
     /// Other processes have committed something.
     nudges: BoxStream<'static, ()>,
     in_flight: FuturesUnordered<Sent>,
-    /// Rows that were read and are not marked yet.
-    known: HashSet<i64>,
+    known: Known,
     /// Keys with an event on its way, and the later events of the same key. The next one is sent when the one
     /// before is acknowledged: after a failure it must not have overtaken.
-    lanes: HashMap<String, VecDeque<Pending>>,
-    /// Rows to be read and sent again after a failure, by key. Later rows of such a key join them.
-    stalled: HashMap<Option<String>, BTreeSet<i64>>,
+    lanes: Lanes,
+    /// For a bus that takes several events as one: whose turn it is. Lanes then have all that is not on its way.
+    batches: Option<Batches>,
+    stalled: Stalled,
     retry_at: Instant,
     /// Everything up to here was read in this scan.
     position: i64,
@@ -179,6 +195,7 @@ struct Relay<S, T> {
 impl<S: Store, T: Transport> Relay<S, T> {
     fn new(setup: Setup<S, T>, fence: Fence, nudges: BoxStream<'static, ()>) -> Self {
         let Setup { db, bus, window, retention, counters, clock, kept: _ } = setup;
+        let batches = bus.batches().then(|| Batches::new(window));
         Self {
             db,
             bus,
@@ -188,9 +205,10 @@ impl<S: Store, T: Transport> Relay<S, T> {
             fence,
             nudges,
             in_flight: FuturesUnordered::new(),
-            known: HashSet::new(),
-            lanes: HashMap::new(),
-            stalled: HashMap::new(),
+            known: Known::default(),
+            lanes: Lanes::new(),
+            batches,
+            stalled: Stalled::default(),
             retry_at: Instant::now(),
             position: 0,
             highest: None,
@@ -229,12 +247,13 @@ impl<S: Store, T: Transport> Relay<S, T> {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => return self.wind_down().await,
-                    Some((pending, floor, result)) = self.in_flight.next() => {
-                        self.acknowledged(pending, floor, result).await;
+                    Some(answer) = self.in_flight.next() => {
+                        self.answered(answer).await;
                         // mark what came together in one statement
-                        self.take_acknowledgements().await;
+                        self.take_answers().await;
+                        self.send_waiting().await;
                         self.start_marking();
-                        if self.known.len() < self.window / 2 {
+                        if self.known.is_half_empty(self.window) {
                             break;
                         }
                     }
@@ -244,12 +263,12 @@ impl<S: Store, T: Transport> Relay<S, T> {
                         if again {
                             self.start_marking();
                         }
-                        if self.known.len() < self.window / 2 {
+                        if self.known.is_half_empty(self.window) {
                             break;
                         }
                     }
-                    () = self.db.nudged(), if self.known.len() < self.window => break,
-                    Some(()) = self.nudges.next(), if self.known.len() < self.window => {
+                    () = self.db.nudged(), if self.known.has_room(self.window) => break,
+                    Some(()) = self.nudges.next(), if self.known.has_room(self.window) => {
                         // several at once are as good as one
                         while let Some(Some(())) = self.nudges.next().now_or_never() {}
                         break;
@@ -260,11 +279,11 @@ impl<S: Store, T: Transport> Relay<S, T> {
         }
     }
 
-    /// Takes further acknowledgements that are there already.
-    async fn take_acknowledgements(&mut self) {
+    /// Takes further answers that are there already.
+    async fn take_answers(&mut self) {
         while self.marking.waiting() < MARK {
-            let Some(Some((pending, floor, result))) = self.in_flight.next().now_or_never() else { return };
-            self.acknowledged(pending, floor, result).await;
+            let Some(Some(answer)) = self.in_flight.next().now_or_never() else { return };
+            self.answered(answer).await;
         }
     }
 
@@ -272,21 +291,23 @@ impl<S: Store, T: Transport> Relay<S, T> {
     async fn enqueue_all(&mut self, rows: Vec<Pending>) -> bool {
         let mut fresh = false;
         for pending in rows {
-            if self.known.insert(pending.seq) {
+            if self.known.insert(&pending) {
                 fresh = true;
                 self.enqueue(pending).await;
             }
         }
+        self.send_waiting().await;
         fresh
     }
 
     async fn enqueue(&mut self, pending: Pending) {
+        if self.stalled.join(pending.event.key.as_deref(), pending.seq) {
+            return self.known.remove(pending.seq);
+        }
+        if let Some(batches) = &mut self.batches {
+            return batches.wait(&mut self.lanes, pending);
+        }
         if let Some(key) = &pending.event.key {
-            if let Some(stalled) = self.stalled.get_mut(&pending.event.key) {
-                stalled.insert(pending.seq);
-                self.known.remove(&pending.seq);
-                return;
-            }
             if let Some(waiting) = self.lanes.get_mut(key) {
                 waiting.push_back(pending);
                 return;
@@ -297,35 +318,70 @@ impl<S: Store, T: Transport> Relay<S, T> {
     }
 
     async fn send(&mut self, pending: Pending) {
-        let Some(link) = self.sure() else { return self.set_aside(&pending) };
-        let floor = self.floors.get(subject::domain(&pending.event.subject)).map_or(0, |(_, floor)| *floor);
+        let Some(link) = self.sure() else {
+            self.is_back(&pending);
+            return self.set_aside(&pending);
+        };
+        let floor = self.floor(&pending);
         match self.bus.send_on(link, &pending.event).await {
-            Ok(acked) => self.in_flight.push(Box::pin(async move { (pending, floor, acked.await) })),
-            Err(error) => self.failed(&pending, &error),
+            Ok(acked) => self.in_flight.push(Box::pin(async move { Answer::Single(pending, floor, acked.await) })),
+            Err(error) => {
+                self.is_back(&pending);
+                self.failed(&pending, &error);
+            }
+        }
+    }
+
+    /// The highest position that the stream of an event's domain has given.
+    fn floor(&self, pending: &Pending) -> u64 {
+        self.floors.get(subject::domain(&pending.event.subject)).map_or(0, |(_, floor)| *floor)
+    }
+
+    async fn answered(&mut self, answer: Answer) {
+        match answer {
+            Answer::Single(pending, floor, result) => self.acknowledged(pending, floor, result).await,
+            Answer::Batch(batch, floor, result) => self.batch_answered(batch, floor, result),
         }
     }
 
     async fn acknowledged(&mut self, pending: Pending, floor: u64, result: Result<Ack>) {
+        self.is_back(&pending);
         match result {
-            Ok(ack) if self.believes(&pending, floor, &ack) => {
-                self.counters.took(&pending.event);
-                self.marking.push(Published {
-                    seq: pending.seq,
-                    stream: ack.stream,
-                    stream_seq: i64::try_from(ack.sequence).unwrap_or(i64::MAX),
-                });
-                if let Some(key) = &pending.event.key {
-                    match self.lanes.get_mut(key).and_then(VecDeque::pop_front) {
-                        Some(next) => self.send(next).await,
-                        None => {
-                            self.lanes.remove(key);
-                        }
+            Ok(ack) => {
+                if !self.taken(&pending, floor, ack) {
+                    return;
+                }
+                let Some(key) = &pending.event.key else { return };
+                if let Some(batches) = &mut self.batches {
+                    return batches.go_on(&mut self.lanes, key);
+                }
+                match self.lanes.get_mut(key).and_then(VecDeque::pop_front) {
+                    Some(next) => self.send(next).await,
+                    None => {
+                        self.lanes.remove(key);
                     }
                 }
             }
-            Ok(_) => self.set_aside(&pending),
             Err(error) => self.failed(&pending, &error),
         }
+    }
+
+    fn is_back(&mut self, pending: &Pending) {
+        if let Some(batches) = &mut self.batches {
+            batches.single_is_back(pending);
+        }
+    }
+
+    /// Notes an acknowledgement, if it can be believed.
+    fn taken(&mut self, pending: &Pending, floor: u64, ack: Ack) -> bool {
+        if !self.believes(pending, floor, &ack) {
+            self.set_aside(pending);
+            return false;
+        }
+        self.counters.took(&pending.event);
+        let stream_seq = i64::try_from(ack.sequence).unwrap_or(i64::MAX);
+        self.marking.push(Published { seq: pending.seq, stream: ack.stream, stream_seq });
+        true
     }
 
     fn failed(&mut self, pending: &Pending, error: &Error) {
@@ -335,6 +391,10 @@ impl<S: Store, T: Transport> Relay<S, T> {
             error = error.report(),
             "an event could not be published; it stays in the outbox and is tried again"
         );
+        self.put_off(pending, error);
+    }
+
+    fn put_off(&mut self, pending: &Pending, error: &Error) {
         self.counters.failed();
         if !matches!(error, Error::Bus { .. }) {
             // its stream may have been deleted
@@ -347,10 +407,9 @@ impl<S: Store, T: Transport> Relay<S, T> {
     fn set_aside(&mut self, pending: &Pending) {
         let key = &pending.event.key;
         let waiting = key.as_ref().and_then(|key| self.lanes.remove(key)).unwrap_or_default();
-        let stalled = self.stalled.entry(key.clone()).or_default();
         for seq in waiting.iter().map(|later| later.seq).chain([pending.seq]) {
-            self.known.remove(&seq);
-            stalled.insert(seq);
+            self.known.remove(seq);
+            self.stalled.insert(key.as_deref(), seq);
         }
         self.retry_at = Instant::now() + RETRY;
         self.poll = RETRY;
@@ -366,8 +425,9 @@ impl<S: Store, T: Transport> Relay<S, T> {
             } else if self.sure().is_some() {
                 let _tried_again_at_the_next_start = self.read().await;
             }
-            while let Some((pending, floor, result)) = self.in_flight.next().await {
-                self.acknowledged(pending, floor, result).await;
+            while let Some(answer) = self.in_flight.next().await {
+                self.answered(answer).await;
+                self.send_waiting().await;
             }
         };
         let _ = tokio::time::timeout(Duration::from_secs(2), rest).await;

@@ -24,6 +24,12 @@ cases! {
         the_order_outlives_an_outage_of_the_server,
         messages_lost_on_the_way_keep_their_place,
     ],
+    syncing: [
+        a_retried_head_holds_back_its_own_key_only,
+        the_events_of_a_key_are_handled_in_commit_order,
+        the_order_outlives_an_outage_of_the_server,
+        messages_lost_on_the_way_keep_their_place,
+    ],
 }
 
 async fn a_retried_head_holds_back_its_own_key_only(place: Surroundings) {

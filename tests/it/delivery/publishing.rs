@@ -16,6 +16,9 @@ cases! {
     ],
     lasting: [],
     on_nats: [],
+    syncing: [
+        returned_events_are_published_with_the_handlers_rows,
+    ],
 }
 
 async fn returned_events_are_published_with_the_handlers_rows(place: Surroundings) {

@@ -19,6 +19,11 @@ cases! {
         the_outbox_has_one_publisher_at_a_time,
         what_has_settled_was_handled,
     ],
+    syncing: [
+        events_committed_while_nobody_runs_are_handled_at_the_next_start,
+        services_that_are_dropped_in_the_middle_go_on_at_the_next_start,
+        the_outbox_has_one_publisher_at_a_time,
+    ],
 }
 
 async fn events_committed_while_nobody_runs_are_handled_at_the_next_start(place: Surroundings) {

@@ -28,11 +28,28 @@ pub(crate) enum Database {
 pub(crate) enum Transport {
     InProcess,
     Nats,
+    /// A server that syncs its disk before it acknowledges, and gets batches.
+    SyncingNats,
 }
 
 /// Makes a test of each case in each of its surroundings. `everywhere` means all of them, `lasting` those
-/// whose database outlives the services, `on_nats` those with a server between the services.
+/// whose database outlives the services, `on_nats` those with a server between the services, and `syncing` those whose
+/// server gets batches.
 macro_rules! cases {
+    (
+        everywhere: [$($everywhere:ident),* $(,)?],
+        lasting: [$($lasting:ident),* $(,)?],
+        on_nats: [$($on_nats:ident),* $(,)?],
+        syncing: [$($syncing:ident),* $(,)?] $(,)?
+    ) => {
+        $crate::surroundings::cases! {
+            everywhere: [$($everywhere),*],
+            lasting: [$($lasting),*],
+            on_nats: [$($on_nats),*],
+        }
+        #[cfg(all(feature = "postgres", feature = "nats"))]
+        $crate::surroundings::cases!(@ postgres_and_syncing_nats, Postgres, SyncingNats, $($syncing),*);
+    };
     (
         everywhere: [$($everywhere:ident),* $(,)?],
         lasting: [$($lasting:ident),* $(,)?],
@@ -124,11 +141,13 @@ impl Surroundings {
         let nats = match transport {
             Transport::InProcess => None,
             Transport::Nats => Some(Nats::start().await),
+            Transport::SyncingNats => Some(Nats::start_syncing().await),
         };
-        let config = Config::embedded()
+        let mut config = Config::embedded()
             .with_database_url(url)
             .with_nats_url(nats.as_ref().map(Nats::url))
             .with_service("delivery");
+        config.nats_sync_always = transport == Transport::SyncingNats;
         Self { config, database, nats, _files: files }
     }
 

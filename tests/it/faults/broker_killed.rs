@@ -2,13 +2,23 @@
 
 use tests::{Nats, Postgres};
 
-use crate::place::Place;
+use crate::child::Child;
+use crate::place::{BOTH, Place};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_and_nobody_stays_stuck() {
-    let mut nats = Nats::start().await;
+    killed(Nats::start().await, "false").await;
+}
+
+/// Nor where it has synced what it acknowledged, which it then gets in batches.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_where_events_come_in_batches() {
+    killed(Nats::start_syncing().await, "true").await;
+}
+
+async fn killed(mut nats: Nats, sync_always: &str) {
     let place = Place::on(Postgres::shared().await, &nats).await;
-    let child = place.serve().await;
+    let child = Child::ready(place.child(BOTH).env("NATS_SYNC_ALWAYS", sync_always)).await;
     let writers = place.writers(4);
     for _ in 0..3 {
         place.handled(30).await;

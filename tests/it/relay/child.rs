@@ -23,6 +23,7 @@ pub(crate) async fn start(place: &Surroundings) -> Process {
         .env("DATABASE_URL", &place.config.database_url)
         .env("NATS_URL", place.nats.url())
         .env("NATS_ACK_WAIT", "2s")
+        .env("NATS_SYNC_ALWAYS", place.config.nats_sync_always.to_string())
         .start();
     eventually(SOON, async || process.stdout().contains(STARTED).then_some(()).ok_or_else(|| process.log())).await;
     process

@@ -2,6 +2,7 @@
 
 #![cfg_attr(not(all(feature = "sqlite", feature = "postgres")), allow(dead_code, unused_imports))]
 
+mod batches;
 mod child;
 mod crashes;
 #[cfg(feature = "sqlite")]

@@ -28,6 +28,7 @@ macro_rules! cases {
         mod file { $($crate::surroundings::cases!(@ File, $case);)* }
         #[cfg(feature = "postgres")]
         mod postgres { $($crate::surroundings::cases!(@ Postgres, $case);)* }
+        $crate::surroundings::syncing_cases!($($case),*);
     };
     (@ $database:ident, $case:ident) => {
         #[tokio::test(flavor = "multi_thread")]
@@ -40,6 +41,23 @@ macro_rules! cases {
 }
 pub(crate) use cases;
 
+/// Makes a test of each case with a server that syncs its disk before it acknowledges, which gets batches.
+macro_rules! syncing_cases {
+    ($($case:ident),* $(,)?) => {
+        mod syncing {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $case() {
+                    use $crate::surroundings::{CASE, Surroundings};
+                    let place = Surroundings::syncing().await;
+                    tokio::time::timeout(CASE, super::$case(place)).await.expect("the case ends in time");
+                }
+            )*
+        }
+    };
+}
+pub(crate) use syncing_cases;
+
 /// A database and a server, and the configuration that leads to them.
 pub(crate) struct Surroundings {
     pub(crate) config: Config,
@@ -50,7 +68,11 @@ pub(crate) struct Surroundings {
 /// A message in the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
+    /// Its place.
+    pub(crate) sequence: u64,
     pub(crate) id: String,
+    /// The batch that it came with.
+    pub(crate) batch: Option<String>,
     pub(crate) topic: String,
     pub(crate) number: u32,
 }
@@ -58,6 +80,14 @@ pub(crate) struct Stored {
 impl Surroundings {
     pub(crate) async fn new(database: Database) -> Self {
         Self::with(database, Nats::start().await).await
+    }
+
+    /// With a server that syncs its disk before it acknowledges.
+    pub(crate) async fn syncing() -> Self {
+        let database = if cfg!(feature = "postgres") { Database::Postgres } else { Database::File };
+        let mut place = Self::with(database, Nats::start_syncing().await).await;
+        place.config.nats_sync_always = true;
+        place
     }
 
     pub(crate) async fn with(database: Database, nats: Nats) -> Self {
@@ -106,8 +136,9 @@ impl Surroundings {
             }
             let event: crate::vocabulary::Counted =
                 serde_json::from_slice(&message.payload).expect("it is one of this suite's events");
-            let id = message.headers.get("Nats-Msg-Id").map(ToString::to_string).unwrap_or_default();
-            stored.push(Stored { id, topic: event.topic, number: event.number });
+            let header = |name: &str| message.headers.get(name).map(ToString::to_string);
+            let (id, batch) = (header("Nats-Msg-Id").unwrap_or_default(), header("Nats-Batch-Id"));
+            stored.push(Stored { sequence, id, batch, topic: event.topic, number: event.number });
         }
         stored
     }
@@ -147,6 +178,19 @@ pub(crate) async fn commit(db: &Db, numbers: std::ops::RangeInclusive<u32>) {
             done.expect("the event is committed");
         }
     }
+}
+
+/// Commits events with these numbers under all these topics, in one transaction: they wait together.
+pub(crate) async fn commit_at_once(db: &Db, topics: &[&str], numbers: std::ops::RangeInclusive<u32>) {
+    let done = db.transaction(async |tx| {
+        for number in numbers.clone() {
+            for topic in topics {
+                tx.publish(counted(topic, number)).await?;
+            }
+        }
+        Ok(())
+    });
+    done.await.expect("the events are committed");
 }
 
 pub(crate) async fn settle(running: &Running) {

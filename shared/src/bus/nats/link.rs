@@ -2,6 +2,7 @@
 //! in hand to whatever server it finds, and that may have gone back in time, so that a later event would come before the
 //! ones that were lost. What is in hand here ends with the connection; another one takes its place, and is looked at first.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use async_nats::jetstream;
 
 use super::{NatsBus, connect, jetstream_context};
 use crate::bus::Acked;
+use crate::bus::batch::{BatchAcked, NotTaken};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::event::Outgoing;
@@ -82,9 +84,20 @@ impl NatsBus {
 
     /// Sends over the connection of this number and no other.
     pub(in crate::bus) async fn send_on(&self, number: u64, event: &Outgoing) -> Result<Acked> {
-        match self.inner.links.current().filter(|link| self.number(link) == number) {
-            Some(link) => self.send_in(&link.context, event).await,
-            None => Err(super::unavailable("the relay's connection to the NATS server was lost")),
-        }
+        self.send_in(&self.numbered(number)?.context, event).await
+    }
+
+    /// The same with several as one.
+    pub(in crate::bus) async fn send_batch_on(
+        &self,
+        number: u64,
+        events: &[Cow<'_, Outgoing>],
+    ) -> Result<BatchAcked, NotTaken> {
+        self.send_batch_in(&self.numbered(number).map_err(NotTaken::Failed)?.context, events).await
+    }
+
+    fn numbered(&self, number: u64) -> Result<Arc<Link>> {
+        let current = self.inner.links.current().filter(|link| self.number(link) == number);
+        current.ok_or_else(|| super::unavailable("the relay's connection to the NATS server was lost"))
     }
 }

@@ -13,7 +13,7 @@ use futures_util::StreamExt as _;
 use self::change::Changes;
 #[cfg(feature = "cli")]
 pub(super) use self::stream::plan as plan_stream;
-pub(super) use self::stream::{Limits, ensure as ensure_stream, name as stream_name};
+pub(super) use self::stream::{Limits, Stream, ensure as ensure_stream, name as stream_name};
 #[cfg(feature = "cli")]
 use super::super::TopologyChange;
 use super::super::subscription::Route;

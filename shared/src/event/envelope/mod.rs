@@ -89,6 +89,11 @@ impl fmt::Debug for Outgoing {
 }
 
 impl Outgoing {
+    /// How large it is, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.subject.len() + self.headers.bytes() + self.payload.len()
+    }
+
     /// The same with headers and payload as they are sent.
     pub(crate) fn written(&self) -> Cow<'_, Self> {
         let (headers, payload) = match self.shape {

@@ -70,7 +70,7 @@ impl<S: Store, T: Transport> Relay<S, T> {
                     self.fence.doubt();
                 }
                 for done in batch {
-                    self.known.remove(&done.seq);
+                    self.known.remove(done.seq);
                 }
             }
             Err(error) => {

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::known::BYTES;
 use super::store::Store;
 use super::transport::Transport;
 use super::{POLL, Relay};
+use crate::db::outbox::Room;
 use crate::error::Result;
 
 /// How long a number that was not there is looked for: its transaction was committing, or was rolled back.
@@ -23,7 +25,7 @@ pub(super) const RESCAN: Duration = Duration::from_secs(5);
 impl<S: Store, T: Transport> Relay<S, T> {
     /// Reads what is new and sends it. Each step takes the lower numbers of a key before the higher ones.
     pub(super) async fn read(&mut self) -> Result<()> {
-        if self.known.len() >= self.window {
+        if !self.known.has_room(self.window) {
             return Ok(());
         }
         let now = Instant::now();
@@ -33,10 +35,10 @@ impl<S: Store, T: Transport> Relay<S, T> {
             self.position = 0;
         }
         if !self.stalled.is_empty() && now >= self.retry_at {
-            let numbers: Vec<i64> = self.stalled.values().flatten().copied().collect();
-            let rows = self.db.unpublished(i64::MAX, &numbers, numbers.len()).await?;
-            self.stalled.clear();
-            self.enqueue_all(rows).await;
+            self.retry().await?;
+            if !self.known.has_room(self.window) {
+                return Ok(());
+            }
         }
         let mut highest = match self.highest {
             Some(highest) => highest,
@@ -48,8 +50,11 @@ impl<S: Store, T: Transport> Relay<S, T> {
         // found first.
         let gaps: Vec<i64> = self.gaps.keys().copied().collect();
         // from the start on, rows that are on their way are met again
-        let limit = if self.position == 0 { self.window + self.known.len() } else { self.window };
-        let rows = self.db.unpublished(self.position, &gaps, limit).await?;
+        let room = match self.position {
+            0 => Room { events: self.window + self.known.len(), bytes: BYTES },
+            _ => self.known.room(self.window),
+        };
+        let rows = self.db.unpublished(self.position, &gaps, room).await?;
         for row in &rows {
             if self.gaps.remove(&row.seq).is_none() {
                 if row.seq - highest < GAPS {
@@ -64,6 +69,21 @@ impl<S: Store, T: Transport> Relay<S, T> {
         self.highest = Some(highest);
         let fresh = self.enqueue_all(rows).await;
         self.poll = if fresh { POLL.0 } else { (self.poll * 2).min(POLL.1) };
+        Ok(())
+    }
+
+    /// Sends again what was stalled, as much as there is room for.
+    async fn retry(&mut self) -> Result<()> {
+        let room = self.known.room(self.window - self.known.len());
+        let mut numbers = self.stalled.next(room.events);
+        numbers.sort_unstable();
+        let rows = self.db.unpublished(i64::MAX, &numbers, room).await?;
+        if let Some(last) = rows.last().map(|last| last.seq) {
+            // those after it were too large, or are not there any more, which shows when they are the first
+            numbers.truncate(numbers.partition_point(|seq| *seq <= last));
+        }
+        self.stalled.remove(&numbers);
+        self.enqueue_all(rows).await;
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::audit::{Found, Unreadable, Why, audit};
+use super::batches::Batches;
 use super::store::Store;
 use super::transport::Transport;
 use super::{POLL, RETRY, Relay};
@@ -161,6 +162,7 @@ impl<S: Store, T: Transport> Relay<S, T> {
         self.in_flight.clear();
         self.known.clear();
         self.lanes.clear();
+        self.batches = self.bus.batches().then(|| Batches::new(self.window));
         self.stalled.clear();
         self.marking.clear();
         self.floors.clear();

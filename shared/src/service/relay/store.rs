@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::Counters;
 use super::seat::Seat;
 use crate::db::ledger::{Entry, Ledger, Look};
-use crate::db::outbox::{Pending, Published};
+use crate::db::outbox::{Pending, Published, Room};
 use crate::db::{Db, schedule};
 use crate::error::Result;
 use crate::service::metrics::Metrics;
@@ -16,7 +16,7 @@ use crate::service::retention::{self, Retention};
 /// The outbox, what was acknowledged of it, and what will come into it. See `db::outbox`, `db::ledger` and
 /// `db::schedule`, which say what each of these does.
 pub(crate) trait Store: Seat {
-    fn unpublished(&self, after: i64, and: &[i64], limit: usize) -> impl Future<Output = Result<Vec<Pending>>> + Send;
+    fn unpublished(&self, after: i64, and: &[i64], room: Room) -> impl Future<Output = Result<Vec<Pending>>> + Send;
     fn latest(&self, limit: i64) -> impl Future<Output = Result<Vec<i64>>> + Send;
     fn mark(&self, published: &[Published], epoch: Option<i64>) -> impl Future<Output = Result<u64>> + Send;
     fn prune(&self, age: Duration) -> impl Future<Output = Result<u64>> + Send;
@@ -41,8 +41,8 @@ pub(crate) trait Store: Seat {
 }
 
 impl Store for Db {
-    async fn unpublished(&self, after: i64, and: &[i64], limit: usize) -> Result<Vec<Pending>> {
-        self.outbox().unpublished(after, and, limit).await
+    async fn unpublished(&self, after: i64, and: &[i64], room: Room) -> Result<Vec<Pending>> {
+        self.outbox().unpublished(after, and, room).await
     }
 
     async fn latest(&self, limit: i64) -> Result<Vec<i64>> {

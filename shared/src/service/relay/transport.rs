@@ -2,6 +2,7 @@
 
 use futures_util::stream::BoxStream;
 
+use crate::bus::batch::{BatchAcked, NotTaken, Why};
 use crate::bus::{Acked, Bus, StreamState};
 use crate::error::Result;
 use crate::event::Outgoing;
@@ -15,6 +16,17 @@ pub(crate) trait Transport: Clone + Send + Sync + 'static {
     fn close_link(&self);
     /// What is sent never reaches the bus over another connection than this one.
     fn send_on(&self, link: u64, event: &Outgoing) -> impl Future<Output = Result<Acked>> + Send;
+    fn batches(&self) -> bool {
+        false
+    }
+    /// As [`send_on`](Self::send_on), several as one.
+    fn send_batch_on(
+        &self,
+        _link: u64,
+        _events: &[&Outgoing],
+    ) -> impl Future<Output = Result<BatchAcked, NotTaken>> + Send {
+        std::future::ready(Err(NotTaken::Singly(Why::NotAllowed)))
+    }
     fn stream_state(&self, stream: &str) -> impl Future<Output = Result<Option<StreamState>>> + Send;
     fn stored_id(&self, stream: &str, sequence: i64) -> impl Future<Output = Result<Option<String>>> + Send;
     fn nudge(&self, token: &str) -> impl Future<Output = ()> + Send;
@@ -40,6 +52,14 @@ impl Transport for Bus {
 
     async fn send_on(&self, link: u64, event: &Outgoing) -> Result<Acked> {
         Bus::send_on(self, link, event).await
+    }
+
+    fn batches(&self) -> bool {
+        Bus::batches(self)
+    }
+
+    async fn send_batch_on(&self, link: u64, events: &[&Outgoing]) -> Result<BatchAcked, NotTaken> {
+        Bus::send_batch_on(self, link, events).await
     }
 
     async fn stream_state(&self, stream: &str) -> Result<Option<StreamState>> {

@@ -29,17 +29,33 @@ pub(in crate::bus::nats) struct Limits {
     replicas: Option<usize>,
     duplicate_window: Option<Duration>,
     max_payload: usize,
+    batches: bool,
+}
+
+/// A stream that is there.
+#[derive(Debug, Clone)]
+pub(in crate::bus::nats) struct Stream {
+    pub(in crate::bus::nats) kept: Kept,
+    /// Whether it takes atomic batches.
+    pub(in crate::bus::nats) batches: bool,
 }
 
 impl Limits {
-    pub(in crate::bus::nats) fn of(config: &config::Config) -> Self {
+    /// `batches`: whether events are sent in batches.
+    pub(in crate::bus::nats) fn of(config: &config::Config, batches: bool) -> Self {
         Self {
             max_age: config.stream_max_age,
             max_bytes: config.stream_max_bytes,
             replicas: config.stream_replicas,
             duplicate_window: config.stream_duplicate_window,
             max_payload: config.max_payload,
+            batches,
         }
+    }
+
+    /// Whether events are sent in batches, to streams that take them.
+    pub(in crate::bus::nats) fn batches(&self) -> bool {
+        self.batches
     }
 
     /// The stream of a domain as it is declared.
@@ -59,6 +75,7 @@ impl Limits {
             // the server wants it no longer than the age
             duplicate_window: if max_age.is_zero() { window } else { window.min(max_age) },
             description: Some(format!("events of the domain `{domain}`")),
+            allow_atomic_publish: self.batches,
             ..Config::default()
         }
     }
@@ -76,7 +93,7 @@ pub(in crate::bus::nats) fn name(domain: &str) -> String {
 ///
 /// # Errors
 /// [`Error::Config`]: what the server has differs in something that is not safe to change.
-pub(in crate::bus::nats) async fn ensure(context: &Context, domain: &str, limits: &Limits) -> Result<Kept> {
+pub(in crate::bus::nats) async fn ensure(context: &Context, domain: &str, limits: &Limits) -> Result<Stream> {
     if domain == PREFIX {
         return Err(Error::Usage(
             format!("events cannot be of the domain `{PREFIX}`: their stream would take requests for events").into(),
@@ -94,13 +111,16 @@ pub(in crate::bus::nats) async fn ensure(context: &Context, domain: &str, limits
             Err(error) => return Err(unmade(&error, domain, &declared)),
         },
     };
-    let (changes, wanted) = compare(limits, declared, &server);
+    let (changes, mut wanted) = compare(limits, declared, &server);
     changes.check()?;
     if !changes.is_empty() {
         changes.report();
-        context.update_stream(&wanted).await.map_err(|error| unmade(&error, domain, &wanted))?;
+        let updated = context.update_stream(&wanted).await;
+        // what the server has made of it
+        wanted = updated.map_err(|error| unmade(&error, domain, &wanted))?.config;
     }
-    Ok(Kept { stream: wanted.name, max_age: (!wanted.max_age.is_zero()).then_some(wanted.max_age) })
+    let max_age = (!wanted.max_age.is_zero()).then_some(wanted.max_age);
+    Ok(Stream { kept: Kept { stream: wanted.name, max_age }, batches: wanted.allow_atomic_publish })
 }
 
 /// What [`ensure`] would do.
@@ -189,6 +209,10 @@ fn compare(limits: &Limits, declared: Config, server: &Config) -> (Changes, Conf
     if server.discard != DiscardPolicy::New && (server.max_bytes > 0 || server.max_messages > 0) {
         wanted.discard = DiscardPolicy::New;
         changes.safe("discard", "new", "old");
+    }
+    if declared.allow_atomic_publish && !server.allow_atomic_publish {
+        wanted.allow_atomic_publish = true;
+        changes.safe("allow_atomic", "true", "false");
     }
     numbers(limits, &mut changes, &mut wanted, &declared);
     let least = limits.max_payload + MAX_HEADERS_BYTES;
@@ -305,7 +329,7 @@ mod tests {
     use super::*;
 
     fn limits() -> Limits {
-        Limits::of(&config::Config::embedded())
+        Limits::of(&config::Config::embedded(), false)
     }
 
     fn changes(limits: &Limits, server: &Config) -> Vec<(String, bool)> {
@@ -341,6 +365,16 @@ mod tests {
         }
         let forever = Limits { max_age: Some(Duration::ZERO), ..limits() };
         assert_eq!(changes(&forever, &limits().declared("note")), [("max_age".to_owned(), true)]);
+    }
+
+    #[test]
+    fn batches_are_allowed_where_they_are_sent() {
+        let server = limits().declared("note");
+        let sending = Limits { batches: true, ..limits() };
+        assert_eq!(changes(&sending, &server), [("allow_atomic".to_owned(), true)]);
+        assert!(compare(&sending, sending.declared("note"), &server).1.allow_atomic_publish);
+        // another service may send some
+        assert!(changes(&limits(), &sending.declared("note")).is_empty());
     }
 
     #[test]
