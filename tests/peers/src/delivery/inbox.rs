@@ -12,7 +12,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::contest::{Contest, Goal};
 use super::meter::{METER, Sample};
 use super::place::{Place, STREAM, fresh};
-use super::relay::{message, publish};
+use super::relay::{WINDOW, message, publish};
 use super::vocabulary::{Measurement, NewMeasurement, VitalsMeasured};
 
 /// Handlers that run at once.
@@ -118,7 +118,7 @@ pub async fn store(place: &Place, events: usize) {
     place.clear_stream().await;
     place.make_stream().await;
     let sealed = (0..events).map(|n| message(VitalsMeasured::number(n).sealed()));
-    publish(&place.jetstream().await, sealed).await;
+    publish(&place.jetstream().await, WINDOW, sealed).await;
 }
 
 /// A consumer of its own, which asks for 500 messages at once.

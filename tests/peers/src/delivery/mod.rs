@@ -9,6 +9,7 @@ mod outage;
 mod place;
 mod relay;
 mod stream;
+mod syncing;
 mod transaction;
 mod vocabulary;
 
@@ -34,6 +35,7 @@ pub fn run(arguments: &[String]) {
         if contest::counts() {
             contest::run_counted(Transaction::<1>::new()).await;
             contest::run_counted(relay::Relay::default()).await;
+            contest::run_counted(syncing::Syncing::default()).await;
             contest::run_counted(inbox::Inbox::default()).await;
             contest::run_counted(stream::Publishing::default()).await;
             contest::run_counted(stream::Consuming::default()).await;
@@ -46,6 +48,8 @@ pub fn run(arguments: &[String]) {
         contest::run(inbox::Inbox::default(), &mut place, &options).await;
         contest::run(stream::Publishing::default(), &mut place, &options).await;
         contest::run(stream::Consuming::default(), &mut place, &options).await;
+        let mut syncing = Place::open_syncing().await;
+        contest::run(syncing::Syncing::default(), &mut syncing, &options).await;
         latency::run(&mut place, &options).await;
         outage::run(&mut place, &options).await;
     });

@@ -10,6 +10,7 @@ Usage: cargo run --release --manifest-path tests/peers/Cargo.toml -- delivery [O
 What, everything but `outage` without it:
   transaction   a transaction with one row and one event
   relay         events that wait in the outbox, published
+  syncing       the same with a JetStream that has `sync_interval: always`
   inbox         consume with an inbox and one row written for each event
   publish       publish without a database
   consume       consume without a database
@@ -29,7 +30,7 @@ allocations. What is counted of a run begins after the first twentieth of its ev
 ";
 
 /// What can be measured.
-const WORDS: [&str; 7] = ["transaction", "relay", "inbox", "publish", "consume", "latency", "outage"];
+const WORDS: [&str; 8] = ["transaction", "relay", "syncing", "inbox", "publish", "consume", "latency", "outage"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {

@@ -29,7 +29,16 @@ pub struct Place {
 
 impl Place {
     pub async fn open() -> Self {
-        let (postgres, nats) = (Postgres::start_durable().await, Nats::start().await);
+        Self::with(Nats::start().await).await
+    }
+
+    /// With a broker that syncs its disk before it acknowledges.
+    pub async fn open_syncing() -> Self {
+        Self::with(Nats::start_syncing().await).await
+    }
+
+    async fn with(nats: Nats) -> Self {
+        let postgres = Postgres::start_durable().await;
         let (database, url) = (postgres.database().await, nats.url());
         Self { servers: Some((postgres, nats)), database, nats: url }
     }

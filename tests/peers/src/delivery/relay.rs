@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::jetstream::{self, message::PublishMessage, stream};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream as futures};
+use shared::Config;
 use shared::event::Outgoing;
 use shared::prelude::*;
 
@@ -39,22 +40,7 @@ impl Contest for Relay {
         if way == BROKER_ALONE {
             return;
         }
-        place.renew_database().await;
-        let db = place.db().await;
-        db.create_tables(&[]).await.expect("the library's own tables");
-        for first in (0..events).step_by(1_000) {
-            let publish = db.transaction(async |tx| {
-                for n in first..events.min(first + 1_000) {
-                    tx.publish(VitalsMeasured::number(n)).await?;
-                }
-                Ok(())
-            });
-            publish.await.expect("they are committed");
-        }
-        let pool = place.pool().await;
-        sqlx::query("VACUUM ANALYZE shared_outbox").execute(&pool).await.expect("statistics");
-        pool.close().await;
-        db.close().await;
+        fill(place, events).await;
     }
 
     async fn ready(&mut self, place: &Place, way: usize, events: usize) {
@@ -67,22 +53,47 @@ impl Contest for Relay {
         let jetstream = self.jetstream.take().expect("it is ready");
         if way == BROKER_ALONE {
             let messages = std::mem::take(&mut self.messages);
-            return timed(events, publish(&jetstream, messages.into_iter().take(events))).await;
+            return timed(events, publish(&jetstream, WINDOW, messages.into_iter().take(events))).await;
         }
-        METER.begin(events);
-        let stream = jetstream.get_stream(STREAM).await.expect("the stream is there");
-        let watching = tokio::spawn(watch(stream, events));
-        let running = shared::service::start(&place.config(), [Service::new("ward")]).await.expect("it starts");
-        watching.await.expect("it goes on");
-        // noted as published, too
-        while running.db().outbox().pending().await.expect("it can be read") > 0 {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        METER.tick(1);
-        let sample = METER.ended().await;
-        running.shutdown().await.expect("it ends");
-        sample
+        relayed(&jetstream, &place.config(), events).await
     }
+}
+
+/// Events that wait, in a database of their own.
+pub async fn fill(place: &mut Place, events: usize) {
+    place.renew_database().await;
+    let db = place.db().await;
+    db.create_tables(&[]).await.expect("the library's own tables");
+    for first in (0..events).step_by(1_000) {
+        let publish = db.transaction(async |tx| {
+            for n in first..events.min(first + 1_000) {
+                tx.publish(VitalsMeasured::number(n)).await?;
+            }
+            Ok(())
+        });
+        publish.await.expect("they are committed");
+    }
+    let pool = place.pool().await;
+    sqlx::query("VACUUM ANALYZE shared_outbox").execute(&pool).await.expect("statistics");
+    pool.close().await;
+    db.close().await;
+}
+
+/// Lets the relay publish them.
+pub async fn relayed(jetstream: &jetstream::Context, config: &Config, events: usize) -> Sample {
+    METER.begin(events);
+    let stream = jetstream.get_stream(STREAM).await.expect("the stream is there");
+    let watching = tokio::spawn(watch(stream, events));
+    let running = shared::service::start(config, [Service::new("ward")]).await.expect("it starts");
+    watching.await.expect("it goes on");
+    // noted as published, too
+    while running.db().outbox().pending().await.expect("it can be read") > 0 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    METER.tick(1);
+    let sample = METER.ended().await;
+    running.shutdown().await.expect("it ends");
+    sample
 }
 
 /// Counts what the stream has taken; the last one counts once it is noted.
@@ -109,13 +120,17 @@ pub fn message(event: Outgoing) -> (String, PublishMessage) {
 }
 
 /// Publishes with so many on their way at once, each acknowledged.
-pub async fn publish(jetstream: &jetstream::Context, messages: impl Iterator<Item = (String, PublishMessage)>) {
+pub async fn publish(
+    jetstream: &jetstream::Context,
+    window: usize,
+    messages: impl Iterator<Item = (String, PublishMessage)>,
+) {
     futures::iter(messages)
         .map(|(subject, message)| async move {
             let acknowledged = jetstream.send_publish(subject, message).await.map_err(drop)?;
             acknowledged.await.map_err(drop)
         })
-        .buffer_unordered(WINDOW)
+        .buffer_unordered(window)
         .try_for_each(async |_| Ok(()))
         .await
         .expect("the broker takes them");
