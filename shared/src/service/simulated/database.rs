@@ -167,8 +167,8 @@ impl Database {
             15..=18 => sim.pause(1..=4).await,
             _ => sim.pause(10..=80).await,
         }
-        let hung = self.tables().hung.filter(|until| *until > Instant::now());
-        if let Some(until) = hung {
+        let hung = self.tables().hung;
+        if let Some(until) = hung.filter(|until| *until > Instant::now()) {
             tokio::time::sleep_until(until.min(Instant::now() + LIMIT)).await;
             if until > Instant::now() {
                 process.pass().await;
@@ -185,11 +185,13 @@ impl Database {
         let result = match self.trip(process).await {
             Ok(()) if self.world.sim.chance(self.world.plan.failing) => {
                 events.iter().for_each(|event| self.world.failed(*event));
-                Err(match self.world.sim.among(0..=9) {
+                Err(match self.world.sim.among(0..=10) {
                     0..=2 => disconnected(),
                     3..=6 => refused("40001"),
                     7 => refused("XX000"),
                     8 => Error::Busy { what: "the connection pool" },
+                    // the disk is full
+                    9 => refused("53100"),
                     _ => Error::Timeout { what: "the database" },
                 })
             }

@@ -42,15 +42,9 @@ impl Process {
 
     /// Waits while it stands still.
     pub(super) async fn pass(&self) {
-        loop {
-            let thawed = self.thawed.notified();
-            if self.is_dead() {
-                std::future::pending::<()>().await;
-            }
-            if !self.frozen.load(Ordering::Relaxed) {
-                return;
-            }
-            thawed.await;
+        while self.is_dead() || self.frozen.load(Ordering::Relaxed) {
+            // nobody wakes up in a process that is gone
+            self.thawed.notified().await;
         }
     }
 
