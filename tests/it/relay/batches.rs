@@ -1,17 +1,17 @@
 //! Batches, for a server that syncs its disk before it acknowledges: what becomes of them, and where each event lies.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::stream;
+use futures_util::StreamExt as _;
 use shared::db::Engine;
 use shared::prelude::*;
 use tests::{Nats, eventually};
 
 use crate::child;
 use crate::surroundings::{
-    SOON, Stored, Surroundings, TOPICS, commit, commit_at_once, handled, marks, settle, syncing_cases,
+    CASE, Database, SOON, Stored, Surroundings, TOPICS, commit, commit_at_once, handled, marks, settle, syncing_cases,
 };
 use crate::vocabulary::counting;
 
@@ -215,7 +215,6 @@ async fn a_batch_that_is_dropped_half_way_has_never_been(place: Surroundings) {
     commit_at_once(running.db(), &MANY, 1..=20).await;
     settle(&running).await;
     for _ in 0..3 {
-        use futures_util::StreamExt as _;
         tokio::time::timeout(SOON, advisories.next()).await.expect("it is given up").expect("the server is there");
     }
     each_is_in_its_place(&place, running.db(), &MANY, 1..=20).await;
@@ -287,7 +286,7 @@ async fn a_server_that_is_killed_under_load_has_everything_that_it_acknowledged(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_syncs_later_may_be_said_to_sync_always() {
     let case = async {
-        let database = crate::surroundings::Database::File;
+        let database = if cfg!(feature = "sqlite") { Database::File } else { Database::Postgres };
         let mut place = Surroundings::with(database, Nats::start().await).await;
         place.config.nats_sync_always = true;
         let running = place.start(counting()).await;
@@ -305,5 +304,5 @@ async fn a_server_that_syncs_later_may_be_said_to_sync_always() {
         assert!(allows_batches(&place).await, "another service may send some");
         running.shutdown().await.expect("it ends in time");
     };
-    tokio::time::timeout(Duration::from_secs(240), case).await.expect("the case ends in time");
+    tokio::time::timeout(CASE, case).await.expect("the case ends in time");
 }
