@@ -380,7 +380,7 @@ pub fn derive_json_schema(input: TokenStream) -> TokenStream {
 /// | `partitions` | 2 to 64 | the events are parted by their keys, and the replicas share the parts; see below |
 /// | `batch(max = …)` | 2 to 1000; 256 if not given | the most events of one call; for a subscriber that takes a `Batch` |
 /// | `batch(wait = …)` | `"50ms"`, at most `"10s"`; none if not given | how long the first event of a batch waits for others |
-/// | `no_inbox` | | nothing is noted of the events that were handled; for a subscriber without `&mut Tx`; see below |
+/// | `no_inbox` | | nothing is noted of the events that were handled; for a subscriber without `&mut Tx` that returns no events; see below |
 /// | `timeout` | `"60s"`, also the default | the longest time of one try |
 /// | `on_unknown` | `"park"` (the default) or `"skip"` | whether an event type that the handler's type does not know becomes a dead letter or is dropped; with `"skip"` a wildcard may deliver more than the type knows |
 /// | `name` | `"reminders-v2"` | the durable name of the subscription; the function's name if not given |
@@ -430,7 +430,7 @@ pub fn derive_json_schema(input: TokenStream) -> TokenStream {
 /// A subscriber without `&mut Tx` may be called again for an event that it has handled, which happens seldom: each event
 /// that was handled is noted in the inbox, and what it returns is published in the same transaction. With `no_inbox` the
 /// database is asked nothing and told nothing of an event that was handled, which is many times as fast; the handler is
-/// called again whenever the broker delivers an event again, and what it returns is published again, under another id. For
+/// called again whenever the broker delivers an event again, so it cannot return events: they would be published again. For
 /// handlers whose effects may happen twice: a cache that is filled, a screen that is kept up to date.
 ///
 /// ```

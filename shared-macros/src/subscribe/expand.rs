@@ -18,6 +18,7 @@ pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
     let (spec, call) = (spec(model), call(model, &event, &gate));
     let (captures, publishes) = (captures(model, &gate), publishes(model, &gate));
     let beside_batch = beside_batch(model, &gate);
+    let unnoted = unnoted(model, &gate);
     let subscribe = generated! {
         #alias
         #[automatically_derived]
@@ -30,6 +31,7 @@ pub(crate) fn expand(krate: &Path, model: &Model) -> TokenStream {
         }
         #captures
         #beside_batch
+        #unnoted
     };
     let subscribe = in_block(krate, &subscribe);
     let proofs = proofs(krate, model).into_iter().map(|proof| generated!(#(#cfgs)* #proof));
@@ -170,6 +172,17 @@ fn publishes(model: &Model, gate: &TokenStream) -> Option<TokenStream> {
     let Output::Type(ty) = &model.output else { return None };
     let returned = generated!(<#ty as __shared::Returned<#gate>>::PUBLISHES);
     Some(generated!(const PUBLISHES: __shared::Events = #returned;))
+}
+
+/// The check that a handler whose events are not noted returns none.
+fn unnoted(model: &Model, gate: &TokenStream) -> Option<TokenStream> {
+    match &model.output {
+        Output::Type(ty) if model.spec.no_inbox => {
+            let publishes = generated!(<#ty as __shared::Returned<#gate>>::PUBLISHES);
+            Some(checked_over(generated!(__shared::check_unnoted), &publishes, ty))
+        }
+        _ => None,
+    }
 }
 
 /// The function that makes drafts of what the handler returned.

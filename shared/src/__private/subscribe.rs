@@ -189,3 +189,16 @@ pub const fn check_beside_batch(of_one_event: bool) {
          known of each event"
     );
 }
+
+/// Proves that a subscriber whose events are not noted returns no events: they would be published again, under other ids.
+///
+/// # Panics
+/// Otherwise: that ends the compilation.
+#[track_caller]
+pub const fn check_unnoted(publishes: &[&EventInfo]) {
+    assert!(
+        publishes.is_empty(),
+        "what this subscriber returns would be published again each time that its event comes again\nhelp: remove \
+         `no_inbox`, or return nothing"
+    );
+}

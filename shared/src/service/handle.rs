@@ -196,22 +196,16 @@ impl<S: Store> Subscription<S> {
         } else if self.subscriber.spec.inbox || origin.letter.is_some() {
             self.at_least_once(prepared, &incoming.metadata, origin).await
         } else {
-            self.unnoted(prepared, &incoming.metadata, origin).await
+            self.unnoted(prepared, &incoming.metadata).await
         }
     }
 
-    /// The handler runs, and nothing is noted of it: the event may come again. The database is needed only for what it
-    /// returns.
-    async fn unnoted(&self, prepared: Box<dyn Prepared>, metadata: &Metadata, origin: Origin<'_>) -> Result<Verdict> {
-        let drafts = self.guarded(prepared, None, metadata).await?;
-        if !drafts.is_empty() {
-            let tx = self.db.begin(origin.fence).await?;
-            for draft in drafts {
-                tx.publish(draft)?;
-            }
-            tx.commit().await?;
+    /// The handler runs, and nothing is noted of it: the event may come again, so it has nothing to publish.
+    async fn unnoted(&self, prepared: Box<dyn Prepared>, metadata: &Metadata) -> Result<Verdict> {
+        match self.guarded(prepared, None, metadata).await?.as_slice() {
+            [] => Ok(Verdict::Done),
+            _ => Err(Error::Usage("a subscriber without the inbox returned events; let it have the inbox".into())),
         }
-        Ok(Verdict::Done)
     }
 
     /// The handler's database effects, its events and the inbox row commit together.

@@ -303,6 +303,7 @@ pub(crate) fn check(services: &[Service]) -> Result<()> {
                 ));
             }
             check_pattern(subscriber, &durable, &place)?;
+            check_inbox(subscriber, &durable, &place)?;
             (subscriber.check)(&service.states)?;
             for event in subscriber.events {
                 for (map, key, what) in
@@ -339,6 +340,21 @@ fn check_pattern(subscriber: &Subscriber, durable: &str, place: &str) -> Result<
     };
     let help = "subscribe to a pattern that starts with a domain, such as `appointment.*`";
     Err(Error::config(format!("subscription `{durable}`"), defect, help))
+}
+
+/// The same for the inbox.
+fn check_inbox(subscriber: &Subscriber, durable: &str, place: &str) -> Result<()> {
+    let spec = subscriber.spec();
+    if spec.inbox || spec.transactional || subscriber.publishes.is_empty() {
+        return Ok(());
+    }
+    Err(Error::config(
+        format!("subscription `{durable}`"),
+        format!(
+            "it is without the inbox ({place}), so what it returns would be published again whenever its event comes again"
+        ),
+        "leave `without_inbox()` out, or return nothing",
+    ))
 }
 
 impl Running {

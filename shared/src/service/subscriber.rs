@@ -87,8 +87,8 @@ impl SubscriberSpec {
         Self { transactional: true, ..self }
     }
 
-    /// Notes nothing of the events that it has handled: it may be called again for each of them, and what it returns is
-    /// published again then. Of one that takes the transaction all is noted nevertheless.
+    /// Notes nothing of the events that it has handled: it may be called again for each of them, so it returns no events.
+    /// Of one that takes the transaction all is noted nevertheless.
     #[must_use]
     pub const fn without_inbox(self) -> Self {
         Self { inbox: false, ..self }

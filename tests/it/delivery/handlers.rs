@@ -120,17 +120,6 @@ pub(crate) async fn show(event: NoteTaken, meta: &Metadata, State(script): State
     script.play("show", &event.topic, event.number, meta).await
 }
 
-/// The same, and returns something.
-#[subscribe("note.taken", no_inbox, retry(max = 3, backoff = "5ms..20ms"))]
-pub(crate) async fn show_and_tell(
-    event: NoteTaken,
-    meta: &Metadata,
-    State(script): State<Script>,
-) -> Result<Option<CopyMade>> {
-    script.play("show_and_tell", &event.topic, event.number, meta).await?;
-    Ok(Some(CopyMade { topic: event.topic, number: event.number }))
-}
-
 /// Looks at copies.
 #[subscribe("copy.made", retry(max = 3, backoff = "5ms..20ms"))]
 pub(crate) async fn look(event: CopyMade, tx: &mut Tx, meta: &Metadata, State(script): State<Script>) -> Result<()> {
