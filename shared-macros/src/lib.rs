@@ -623,12 +623,35 @@ pub fn respond(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | `created_at`, `updated_at` | `DateTime<Utc>` | set by the library |
 /// | `created_by`, `updated_by` | `String`, `Uuid`, newtypes of them, or an `Option` of these | set by the library from the context's actor; without one, `None` or `Error::Usage` |
 /// | `deleted_at` | `Option<DateTime<Utc>>` | rows are marked instead of deleted, and no longer found |
-/// | `references(Entity)` | that of the entity's id | a foreign key; the other row cannot be deleted |
+/// | `references(Entity)` | that of the entity's id | a foreign key; the other row cannot be deleted. `Error::ForeignKey` names this entity and the field |
 /// | `references(Entity, on_delete = …)` | | `restrict` (at once), `cascade`, or `set_null`; not where the deletion or the change would have to emit something |
 /// | `unique`, `index` | | this field alone |
 /// | `flatten(street: String, city: String)` | a struct of these fields | a value of several columns, `address_street` and so on, with a constant for each: `ADDRESS_STREET`. `New…` and `…Patch` take the whole value |
 /// | `rename = "…"` | | the column's name, if it is not the field's |
 /// | `skip` | `Default` | not stored |
+///
+/// # Types of fields
+///
+/// | Rust | Postgres | SQLite, in `STRICT` tables |
+/// |---|---|---|
+/// | `Uuid` | `uuid` | `BLOB`, 16 bytes |
+/// | `DateTime<Utc>`, in whole microseconds | `timestamptz` | `TEXT`, RFC 3339 |
+/// | `NaiveDate`, `NaiveTime` | `date`, `time` | `TEXT` |
+/// | `i16`, `i32`, `i64` | `smallint`, `integer`, `bigint` | `INTEGER` |
+/// | `f64` | `double precision` | `REAL` |
+/// | `bool` | `boolean` | `INTEGER`, with a check |
+/// | `String`, `Token` | `text COLLATE "C"` | `TEXT` |
+/// | `Vec<u8>` | `bytea` | `BLOB` |
+/// | `rust_decimal::Decimal` (feature `decimal`) | `numeric` | `TEXT` that sorts like the number |
+/// | [`EntityEnum`](macro@EntityEnum) | `text COLLATE "C"`, with a check | `TEXT`, with a check |
+/// | [`EntityValue`](macro@EntityValue) | as what is inside | as what is inside |
+/// | `Phi<T>` | as `T` | as `T` |
+/// | `Option<T>` | as `T`, or NULL | as `T`, or NULL |
+/// | `Vec<T>` of `Uuid`, `Token`, `String`, `bool`, dates, times, numbers but `Decimal`, enums, newtypes of these | `jsonb` | `TEXT` |
+/// | `Json<T>` of what has serde's traits | `jsonb` | `TEXT` |
+///
+/// What is read equals what was written, and rows sort alike, on both engines. So what one of them cannot keep is refused
+/// on both: `NaN`, a text with U+0000, a year outside of 0 to 9999.
 ///
 /// # Schemas
 ///

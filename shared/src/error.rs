@@ -338,10 +338,10 @@ impl fmt::Display for Error {
                 write!(f, "`{entity}` with the same {} already exists", List(fields))
             }
             Self::ForeignKey { entity, fields } if fields.is_empty() => {
-                write!(f, "`{entity}` references or is referenced by another row")
+                write!(f, "`{entity}` refers to a row that does not exist, or another one refers to it")
             }
             Self::ForeignKey { entity, fields } => {
-                write!(f, "`{entity}`: {} references a row that does not exist, or is still referenced", List(fields))
+                write!(f, "`{entity}`: {} refers to a row that does not exist, or that was to be deleted", List(fields))
             }
             Self::Check { entity, constraint, fields } if fields.is_empty() => {
                 write!(f, "`{entity}` breaks the check constraint `{constraint}`")

@@ -23,7 +23,7 @@ pub(crate) struct Model {
     /// Fields that are several columns.
     pub(crate) flattened: Vec<Flattened>,
     /// Fields that are not stored.
-    pub(crate) skipped: Vec<Ident>,
+    pub(crate) skipped: Vec<(Ident, Type)>,
     pub(crate) uniques: Vec<Key>,
     pub(crate) indexes: Vec<Key>,
     /// The rules of the struct itself.
@@ -159,7 +159,7 @@ pub(crate) fn check(input: Input<'_>, errors: &mut Errors) -> Model {
                 indexes.extend(index.then(key));
                 columns.push(column);
             }
-            None => skipped.extend(field.ident.clone()),
+            None => skipped.extend(field.ident.clone().map(|ident| (ident, field.ty.clone()))),
         }
     }
     if is_struct {

@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::spanned::Spanned;
-use syn::{Ident, Path};
+use syn::{Ident, Path, Type};
 
 use super::check::{Column, Model, OnDelete, Reference, Role, place};
 use super::name::of_constraint;
@@ -39,7 +39,8 @@ fn value(column: &Column) -> TokenStream {
 }
 
 fn entity(model: &Model) -> TokenStream {
-    let Model { ident, columns, skipped, .. } = model;
+    let Model { ident, columns, .. } = model;
+    let skipped = skipped(model);
     let (new, patch, (column_defs, def)) = (new_ident(model), patch_ident(model), def(model));
     let Some(Column { ident: id, ty: id_type, .. }) = model.id() else { return TokenStream::new() };
     let bound = columns.iter().map(|column| {
@@ -80,11 +81,20 @@ fn entity(model: &Model) -> TokenStream {
                 ::core::result::Result::Ok(Self {
                     #(#read)*
                     #(#flattened)*
-                    #(#skipped: ::core::default::Default::default(),)*
+                    #(#skipped)*
                 })
             }
         }
     }
+}
+
+/// The fields that are not stored, each with its default.
+fn skipped(model: &Model) -> Vec<TokenStream> {
+    let default = |(ident, ty): &(Ident, Type)| {
+        let open = quote_spanned!(ty.span()=> <);
+        generated!(#ident: #open #ty as __shared::Skipped>::value(),)
+    };
+    model.skipped.iter().map(default).collect()
 }
 
 /// The rules of the struct itself: on the entity as it is, and as a patch would make it.
@@ -100,11 +110,11 @@ fn whole(model: &Model) -> Option<TokenStream> {
             Role::Plain => generated!(#ident: __shared::patched(&self.#ident, __patch.#ident.as_ref()),),
             _ => generated!(#ident: __shared::patched(&self.#ident, ::core::option::Option::None),),
         });
-    let skipped = &model.skipped;
+    let skipped = skipped(model);
     Some(generated! {
         fn check_whole(&self, __c: &mut __shared::Checker) { #calls }
         fn check_patched(&self, __patch: &Self::Patch, __c: &mut __shared::Checker) {
-            let __patched = Self { #(#fields)* #(#skipped: ::core::default::Default::default(),)* };
+            let __patched = Self { #(#fields)* #(#skipped)* };
             <Self as __shared::Entity>::check_whole(&__patched, __c);
         }
     })
@@ -198,7 +208,7 @@ fn both(postgres: &str, sqlite: &str) -> TokenStream {
 }
 
 fn new_entity(model: &Model) -> TokenStream {
-    let (ident, new, skipped) = (&model.ident, new_ident(model), &model.skipped);
+    let (ident, new, skipped) = (&model.ident, new_ident(model), skipped(model));
     let dated = [Role::CreatedAt, Role::UpdatedAt].into_iter().any(|role| model.with(role).is_some());
     let now = dated.then(|| generated!(let __now = __shared::now();));
     let entity = plain_name(ident);
@@ -245,7 +255,7 @@ fn new_entity(model: &Model) -> TokenStream {
             fn into_entity(self) -> __shared::Result<#ident> {
                 #now
                 ::core::result::Result::Ok(#ident {
-                    #(#fields)* #(#flattened)* #(#skipped: ::core::default::Default::default(),)*
+                    #(#fields)* #(#flattened)* #(#skipped)*
                 })
             }
         }

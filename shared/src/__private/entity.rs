@@ -110,6 +110,23 @@ pub const fn check_reference(column: ColumnType, id: ColumnType, field: &str, en
     }
 }
 
+/// What a field may be that is not stored.
+#[diagnostic::on_unimplemented(
+    message = "a field that is not stored has a default, but `{Self}` has none",
+    label = "no row has this field, so it comes from `Default`",
+    note = "add `#[derive(Default)]` to `{Self}`, or store the field: remove `#[entity(skip)]`"
+)]
+pub trait Skipped {
+    fn value() -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default> Skipped for T {
+    fn value() -> Self {
+        T::default()
+    }
+}
+
 /// What an entity emits: an event, or the enum of a domain.
 #[diagnostic::on_unimplemented(
     message = "an entity emits events, but `{Self}` is not an event",

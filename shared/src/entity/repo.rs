@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 /// one the transaction is rolled back.
 ///
 /// Errors name entity and fields, never values: a broken unique key is [`Error::Unique`] with its fields, a
-/// missing or still referenced row [`Error::ForeignKey`], a lost race [`Error::Stale`].
+/// missing or still referenced row [`Error::ForeignKey`] with what refers to it, a lost race [`Error::Stale`].
 pub struct Repo<E> {
     pub(super) executor: Executor,
     pub(super) with_deleted: bool,
