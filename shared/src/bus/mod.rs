@@ -242,6 +242,19 @@ impl Bus {
         Ok(Receipt { event_id, correlation_id: context.correlation_id().clone() })
     }
 
+    /// Makes the stream that takes an event, unless it is known to be there, so that sending it asks the server nothing
+    /// first.
+    #[cfg_attr(not(feature = "nats"), allow(clippy::unused_async, unused_variables))] // only NATS has streams
+    pub(crate) async fn prepare(&self, event: &Outgoing) -> Result<()> {
+        match &self.transport {
+            Transport::Local(_) => Ok(()),
+            #[cfg(feature = "nats")]
+            Transport::Nats(bus) => {
+                bus.ensure_stream(crate::event::subject::domain(&event.subject)).await.map(|_batches| ())
+            }
+        }
+    }
+
     /// Sends an event; the future it returns waits for the acknowledgement. Events are stored in the order of
     /// the calls as long as none fails.
     pub(crate) async fn send(&self, event: &Outgoing) -> Result<Acked> {

@@ -133,7 +133,7 @@ impl NatsBus {
     }
 
     /// Returns whether the stream takes batches.
-    async fn ensure_stream(&self, domain: &str) -> Result<bool> {
+    pub(super) async fn ensure_stream(&self, domain: &str) -> Result<bool> {
         if let Some(stream) = self.lock_streams().get(domain) {
             return Ok(stream.batches);
         }

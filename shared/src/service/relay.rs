@@ -12,6 +12,8 @@ mod reading;
 mod replay;
 mod schedule;
 mod seat;
+#[cfg(test)]
+mod simulation;
 mod stalled;
 mod store;
 mod transport;
@@ -318,9 +320,16 @@ impl<S: Store, T: Transport> Relay<S, T> {
     }
 
     async fn send(&mut self, pending: Pending) {
-        let Some(link) = self.sure() else {
-            self.is_back(&pending);
-            return self.set_aside(&pending);
+        let link = match self.link_for(&pending).await {
+            Ok(Some(link)) => link,
+            Ok(None) => {
+                self.is_back(&pending);
+                return self.set_aside(&pending);
+            }
+            Err(error) => {
+                self.is_back(&pending);
+                return self.failed(&pending, &error);
+            }
         };
         let floor = self.floor(&pending);
         match self.bus.send_on(link, &pending.event).await {
@@ -330,6 +339,15 @@ impl<S: Store, T: Transport> Relay<S, T> {
                 self.failed(&pending, &error);
             }
         }
+    }
+
+    /// The connection to send an event on, once its stream is there. Whether this process publishes is asked only then:
+    /// the server's answer may take as long as another process takes to take over.
+    async fn link_for(&mut self, pending: &Pending) -> Result<Option<u64>> {
+        if self.sure().is_some() {
+            self.bus.prepare(&pending.event).await?;
+        }
+        Ok(self.sure())
     }
 
     /// The highest position that the stream of an event's domain has given.

@@ -23,7 +23,7 @@ pub(crate) use self::promise::Promise;
 pub(crate) use self::run::Simulation;
 
 /// The most decisions of one run: one that takes more goes round in circles.
-const DECISIONS: u32 = 200_000;
+const DECISIONS: u32 = 50_000;
 
 /// One run: its generator, what was seen, and what was found to be broken. Cheap to clone.
 #[derive(Clone)]
@@ -54,15 +54,22 @@ impl Sim {
     }
 
     fn random(&self) -> MutexGuard<'_, fastrand::Rng> {
+        self.count();
+        lock(&self.inner.random)
+    }
+
+    fn count(&self) {
         let decisions = self.inner.decisions.fetch_add(1, Ordering::Relaxed);
         assert!(decisions < DECISIONS, "the run goes round in circles");
-        lock(&self.inner.random)
     }
 
     /// `true` so many times in a hundred.
     pub(crate) fn chance(&self, percent: u32) -> bool {
-        // nothing is decided where there is no choice
-        percent > 0 && self.random().u32(..100) < percent
+        if percent == 0 {
+            self.count();
+            return false;
+        }
+        self.random().u32(..100) < percent
     }
 
     /// A number.

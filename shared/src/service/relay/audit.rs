@@ -5,7 +5,7 @@ use super::store::Store;
 use super::transport::Transport;
 use crate::bus::StreamState;
 use crate::db::ledger::{Entry, Look};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How many events whose messages have been deleted are passed over, in search of one that can be compared.
 const PASSED_OVER: usize = 16;
@@ -95,6 +95,10 @@ impl<S: Store, T: Transport> Sources for Stream<'_, S, T> {
                 );
                 Ok(None)
             }
+            // apart from what else may fail, so that it is known how often just this did
+            (Err(error), Unreadable::Fail) => {
+                Err(Error::Bus { what: "what was acknowledged cannot be read".into(), source: Some(error.into()) })
+            }
             (read, _) => read,
         }
     }
@@ -127,7 +131,12 @@ pub(super) async fn audit(
         // published twice is handled once.
         return Ok(Found::GoneBack { to: 0, why });
     }
-    if let (Found::Same, Some(entry)) = (found, there) {
+    let noted = match there {
+        // unread, for the next comparison: until then this service's own events may hide that it was lost
+        None if look.is_none() && sources.gives_up() => sources.entry(0, i64::MAX).await?,
+        there => there,
+    };
+    if let (Found::Same, Some(entry)) = (found, noted) {
         let now = Look { created_ns: state.created_ns, entry };
         if look != Some(now) {
             store.note(stream, &now).await?;

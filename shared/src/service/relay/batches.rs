@@ -240,9 +240,13 @@ impl<S: Store, T: Transport> Relay<S, T> {
     async fn send_batch(&mut self, batch: Vec<Pending>) {
         let Some(first) = batch.first() else { return };
         let floor = self.floor(first);
-        let Some(link) = self.sure() else {
-            self.batch_is_back(&batch);
-            return batch.iter().for_each(|pending| self.set_aside(pending));
+        let link = match self.link_for(first).await {
+            Ok(Some(link)) => link,
+            Ok(None) => {
+                self.batch_is_back(&batch);
+                return batch.iter().for_each(|pending| self.set_aside(pending));
+            }
+            Err(error) => return self.batch_answered(batch, floor, Err(NotTaken::Failed(error))),
         };
         let events: Vec<_> = batch.iter().map(|pending| &pending.event).collect();
         match self.bus.send_batch_on(link, &events).await {

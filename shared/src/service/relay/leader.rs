@@ -20,7 +20,7 @@ const BEAT: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// How long a leader goes on without having heard that it still is the leader.
-const TRUST: Duration = Duration::from_secs(5);
+pub(super) const TRUST: Duration = Duration::from_secs(5);
 
 /// How long a leader may be silent until another process takes its place. Longer than `TRUST`: it has stopped by then.
 const PATIENCE: Duration = Duration::from_secs(10);

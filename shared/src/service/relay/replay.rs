@@ -18,7 +18,7 @@ use crate::event::subject;
 /// How often the broker is compared with the ledger while nothing suggests it.
 const AUDIT: Duration = Duration::from_secs(60);
 
-/// After how many failed comparisons nobody waits any longer for messages that cannot be read.
+/// After how many comparisons that failed for messages that cannot be read nobody waits for them any longer.
 const FAILED: u32 = 2;
 
 /// The most events that are made unpublished by one statement.
@@ -68,7 +68,9 @@ impl<S: Store, T: Transport> Relay<S, T> {
                 true
             }
             Err(error) => {
-                self.failed_audits += 1;
+                if matches!(error, Error::Bus { .. }) {
+                    self.failed_audits += 1;
+                }
                 tracing::warn!(
                     error = error.report(),
                     "whether the server has all events that it acknowledged cannot be found out; trying again"

@@ -14,6 +14,7 @@ pub(crate) trait Transport: Clone + Send + Sync + 'static {
     fn link(&self) -> Option<u64>;
     fn open_link(&self) -> impl Future<Output = Result<u64>> + Send;
     fn close_link(&self);
+    fn prepare(&self, event: &Outgoing) -> impl Future<Output = Result<()>> + Send;
     /// What is sent never reaches the bus over another connection than this one.
     fn send_on(&self, link: u64, event: &Outgoing) -> impl Future<Output = Result<Acked>> + Send;
     fn batches(&self) -> bool {
@@ -48,6 +49,10 @@ impl Transport for Bus {
 
     fn close_link(&self) {
         Bus::close_link(self);
+    }
+
+    async fn prepare(&self, event: &Outgoing) -> Result<()> {
+        Bus::prepare(self, event).await
     }
 
     async fn send_on(&self, link: u64, event: &Outgoing) -> Result<Acked> {
