@@ -30,6 +30,8 @@ pub(crate) enum Bug {
     PoisonBlocks,
     /// A dead letter is written without the note in the inbox.
     LetterWithoutNote,
+    /// A dead letter counts as replayed before it is.
+    LetterTakenOutside,
     /// What cannot be handled is tried for ever.
     NeverParked,
     /// A try counts that failed because the database is away.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::bugs::{Bug, planted};
 use super::handler::Scripted;
 use super::process::Process;
-use super::world::{Committed, World, is_permanent};
+use super::world::{Committed, World};
 use crate::context::Context;
 use crate::db::Engine;
 use crate::db::failure::classify;
@@ -42,6 +42,7 @@ pub(super) struct Database {
 #[derive(Default)]
 pub(super) struct Tables {
     inbox: BTreeSet<String>,
+    letters: BTreeMap<u128, Letter>,
     open: BTreeMap<u64, Open>,
     begun: u64,
     pub(super) claims: BTreeMap<String, Claim>,
@@ -49,6 +50,13 @@ pub(super) struct Tables {
     pub(super) backends: BTreeMap<u64, usize>,
     pub(super) down: bool,
     hung: Option<Instant>,
+}
+
+/// A dead letter.
+struct Letter {
+    inbox_id: String,
+    message: Delivered,
+    replayed: bool,
 }
 
 /// A row of the table of claims.
@@ -69,7 +77,10 @@ struct Open {
     /// The claim whose shared lock it has, and its number there.
     fence: Option<Fence>,
     notes: Vec<String>,
-    letters: Vec<(String, bool)>,
+    /// What it parks: under which id, whether for good, and the message.
+    letters: Vec<(String, bool, Delivered)>,
+    /// The letter that it replays.
+    takes: Option<u128>,
     effects: Vec<usize>,
     drafts: Vec<usize>,
     /// A statement has failed.
@@ -97,6 +108,15 @@ pub(super) fn disconnected() -> Error {
 
 fn refused(code: &str) -> Error {
     Error::Database(DatabaseError { engine: "postgres", code: Some(code.to_owned()), what: "the statement".into() })
+}
+
+impl Tables {
+    /// Counts a letter as replayed; returns its event.
+    fn replay(&mut self, letter: u128) -> Option<usize> {
+        let letter = self.letters.get_mut(&letter)?;
+        letter.replayed = true;
+        event_of(&letter.inbox_id)
+    }
 }
 
 impl Database {
@@ -146,6 +166,13 @@ impl Database {
     /// How many transactions a process has open.
     pub(super) fn open_of(&self, process: usize) -> usize {
         self.tables().open.values().filter(|open| open.process == process && !open.committing).count()
+    }
+
+    /// The letters that wait.
+    pub(super) fn letters(&self) -> Vec<(Uuid, Delivered)> {
+        let tables = self.tables();
+        let waiting = tables.letters.iter().filter(|(_, letter)| !letter.replayed);
+        waiting.map(|(number, letter)| (Uuid::from_u128(*number), letter.message.clone())).collect()
     }
 
     /// How many transactions have a claim's lock.
@@ -222,10 +249,15 @@ impl Database {
         }
         let committed = Committed {
             noted: open.notes.iter().filter_map(|id| event_of(id)).collect(),
-            letters: open.letters.iter().filter_map(|(id, reason)| Some((event_of(id)?, *reason))).collect(),
+            letters: open.letters.iter().filter_map(|(id, reason, _)| Some((event_of(id)?, *reason))).collect(),
+            replayed: open.takes.and_then(|letter| tables.replay(letter)),
             effects: open.effects,
             drafts: open.drafts,
         };
+        for (inbox_id, _, message) in open.letters {
+            let number = tables.letters.len() as u128;
+            tables.letters.insert(number, Letter { inbox_id, message, replayed: false });
+        }
         tables.inbox.extend(open.notes);
         drop(tables);
         self.world.committed(&committed);
@@ -343,7 +375,7 @@ impl ModelTx {
     /// No more transactions than tasks, of which each has one; another one may be ending.
     fn judge_room(&self) {
         let world = &self.database.world;
-        let tasks = world.plan.concurrency * world.plan.parts() as usize;
+        let tasks = world.plan.concurrency * world.plan.parts() as usize + world.operators.load(Ordering::Relaxed);
         let open = self.database.open_of(self.process.id);
         if open > tasks {
             world.sim.breaks(Promise::G9, format!("{open} transactions are open for {tasks} tasks"));
@@ -363,7 +395,9 @@ impl ModelTx {
                 if !tables.open.contains_key(&self.number) {
                     return Err(disconnected());
                 }
-                if tables.inbox.contains(id) && !planted(Bug::InboxBlind) {
+                let taken = tables.open.get(&self.number).and_then(|open| open.takes);
+                let is_forgotten = taken.is_some_and(|it| tables.letters.get(&it).is_some_and(|it| it.inbox_id == id));
+                if tables.inbox.contains(id) && !is_forgotten && !planted(Bug::InboxBlind) {
                     return Ok(false);
                 }
                 let waits = tables
@@ -405,14 +439,43 @@ impl Transaction for ModelTx {
         Ok(new)
     }
 
-    async fn take_letter(&self, _: Uuid, _: &str, _: &Metadata) -> Result<Option<String>> {
-        Ok(None)
+    async fn take_letter(&self, letter: Uuid, _: &str, metadata: &Metadata) -> Result<Option<String>> {
+        let event = event_of(&metadata.event_id);
+        self.database.statement(&self.process, Some(self.number), event.as_slice()).await?;
+        let until = Instant::now() + LOCK;
+        loop {
+            let ended = self.database.ended.notified();
+            {
+                let mut tables = self.database.tables();
+                let Some(Letter { inbox_id, replayed: false, .. }) = tables.letters.get(&letter.as_u128()) else {
+                    return Ok(None);
+                };
+                let inbox_id = inbox_id.clone();
+                let is_taken = tables.open.values().any(|open| open.takes == Some(letter.as_u128()));
+                if planted(Bug::LetterTakenOutside) {
+                    let replayed = tables.replay(letter.as_u128());
+                    drop(tables);
+                    self.database.world.committed(&Committed { replayed, ..Committed::default() });
+                    return Ok(Some(inbox_id));
+                }
+                if !is_taken {
+                    let open = tables.open.get_mut(&self.number).ok_or_else(disconnected)?;
+                    open.takes = Some(letter.as_u128());
+                    return Ok(Some(inbox_id));
+                }
+            }
+            if tokio::time::timeout_at(until, ended).await.is_err() {
+                event.into_iter().for_each(|event| self.database.world.failed(event));
+                self.write(|open| open.broken = true)?;
+                return Err(Error::Timeout { what: "the database" });
+            }
+        }
     }
 
-    async fn park(&self, _: &str, id: &str, _: &Delivered, _: &Metadata, error: &Error) -> Result<()> {
+    async fn park(&self, _: &str, id: &str, message: &Delivered, _: &Metadata, error: &Error) -> Result<()> {
         self.database.statement(&self.process, Some(self.number), event_of(id).as_slice()).await?;
         self.write(|open| {
-            open.letters.push((id.to_owned(), is_permanent(error)));
+            open.letters.push((id.to_owned(), error.is_permanent(), message.clone()));
             if planted(Bug::LetterWithoutNote) {
                 open.notes.clear();
             }

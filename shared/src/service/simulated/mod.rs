@@ -57,6 +57,7 @@ caught! {
     an_inbox_that_forgets_is_caught: InboxBlind breaks G3,
     a_missing_heartbeat_is_caught: HeartbeatMissing breaks G3,
     a_dead_letter_without_a_note_is_caught: LetterWithoutNote breaks G3,
+    a_replay_that_counts_too_early_is_caught: LetterTakenOutside breaks G3,
     giving_back_instead_of_waiting_is_caught: GivenBackOnError breaks G4,
     a_forgotten_lane_is_caught: LaneForgotten breaks G4,
     a_fence_that_is_not_checked_is_caught: FenceUnchecked breaks G4,

@@ -1,5 +1,6 @@
 //! One run: processes that are started, troubled and stopped, and what has come of it.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,13 +19,14 @@ use super::process::{Process, Task};
 use super::world::World;
 use crate::bus::subscription::Control;
 use crate::bus::{self, Bus, Part, Route, Source};
+use crate::event::Delivered;
 use crate::service::breaker::Breaker;
 use crate::service::claims::Post;
 use crate::service::claims::keeper::Keeper;
 use crate::service::dispatch::Stopping;
 use crate::service::duty::Duty;
 use crate::service::extract::States;
-use crate::service::handle::Subscription;
+use crate::service::handle::{Subscription, Verdict};
 use crate::service::pace::{self, Pace};
 use crate::service::subscriber::{Spread, Subscriber, SubscriberSpec};
 use crate::simulation::{Promise, Sim};
@@ -66,6 +68,7 @@ struct Scenario {
 
 /// A process that runs.
 struct Running {
+    subscription: Arc<Subscription<ModelStore>>,
     process: Arc<Process>,
     duties: JoinSet<usize>,
     keeper: JoinSet<()>,
@@ -75,6 +78,15 @@ struct Running {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Handles a dead letter again until it is done with.
+async fn replay(subscription: &Subscription<ModelStore>, letter: Uuid, message: &Delivered) {
+    let mut attempt = 1;
+    while let Verdict::Again { pause, counts } = subscription.handle(message, attempt, Some(letter), None).await {
+        attempt += u32::from(counts);
+        tokio::time::sleep(pause).await;
+    }
 }
 
 impl Plan {
@@ -115,6 +127,9 @@ impl Scenario {
             }
         }
         self.settle().await;
+        if self.world.sim.chance(15) {
+            self.replay().await;
+        }
         for slot in 0..self.slots.len() {
             self.stop(slot).await;
         }
@@ -153,6 +168,17 @@ impl Scenario {
                 return self.world.sim.breaks(Promise::G6, how);
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+
+    /// Brings dead letters back, as two who do not know of each other may.
+    async fn replay(&self) {
+        let subscriptions: Vec<_> =
+            self.slots.iter().filter_map(|slot| lock(slot).as_ref().map(|it| Arc::clone(&it.subscription))).collect();
+        self.world.operators.store(2, Ordering::Relaxed);
+        for (letter, message) in self.database.letters() {
+            let [one, other] = [(); 2].map(|()| self.world.sim.pick(&subscriptions));
+            tokio::join!(replay(one, letter, &message), replay(other, letter, &message));
         }
     }
 
@@ -201,7 +227,7 @@ impl Scenario {
             let claims = ModelClaims { database, process: of, holder, backend: None };
             keeper.spawn(Task::new(&process, Keeper::of(claims, holder, posts).run(stop_keeper.clone())));
         }
-        *lock(&self.slots[slot]) = Some(Running { process, duties, keeper, stop, stop_keeper });
+        *lock(&self.slots[slot]) = Some(Running { subscription, process, duties, keeper, stop, stop_keeper });
     }
 
     fn subscription(&self, process: &Arc<Process>) -> Subscription<ModelStore> {

@@ -1,17 +1,19 @@
 //! What has happened, and what may not.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::plan::{Course, Plan};
-use crate::error::Error;
 use crate::service::subscriber::Spread;
 use crate::simulation::{Promise, Sim};
 
 pub(super) struct World {
     pub(super) sim: Sim,
     pub(super) plan: Plan,
+    /// How many replay letters, beside what is delivered.
+    pub(super) operators: AtomicUsize,
     record: Mutex<Record>,
 }
 
@@ -37,6 +39,8 @@ struct Seen {
     failures: u32,
     handled: u32,
     parked: u32,
+    /// How many of its letters were replayed.
+    replayed: u32,
     effects: u32,
     drafts: u32,
     done: Option<Duration>,
@@ -50,12 +54,14 @@ pub(super) struct Committed {
     pub(super) letters: Vec<(usize, bool)>,
     pub(super) effects: Vec<usize>,
     pub(super) drafts: Vec<usize>,
+    /// The event whose dead letter was replayed.
+    pub(super) replayed: Option<usize>,
 }
 
 impl World {
     pub(super) fn new(sim: Sim, plan: Plan) -> Self {
         let events = vec![Seen::default(); plan.events.len()];
-        Self { sim, plan, record: Mutex::new(Record { events, ..Record::default() }) }
+        Self { sim, plan, operators: AtomicUsize::new(0), record: Mutex::new(Record { events, ..Record::default() }) }
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -105,12 +111,19 @@ impl World {
 
     pub(super) fn committed(&self, committed: &Committed) {
         let mut record = self.record();
+        if let Some(event) = committed.replayed {
+            self.sim.note(|| format!("the letter of event {event} is replayed"));
+            record.events[event].replayed += 1;
+        }
         // in the order in which the handlers ran, which is not that of the notes
         let without = committed.noted.iter().filter(|event| !committed.effects.contains(event));
         for &event in committed.effects.iter().chain(without) {
             let letter = committed.letters.iter().find(|(parked, _)| *parked == event).map(|(_, permanent)| *permanent);
             self.sim.note(|| format!("event {event} is {}", if letter.is_some() { "parked" } else { "handled" }));
-            self.judge_order(&mut record, event);
+            // somebody has decided about a replay, when others had long gone on
+            if committed.replayed.is_none() {
+                self.judge_order(&mut record, event);
+            }
             record.events[event].done.get_or_insert(self.sim.elapsed());
             record.events[event].handled += u32::from(letter.is_none());
         }
@@ -127,7 +140,7 @@ impl World {
         let touched = committed.noted.iter().chain(&committed.effects).chain(&committed.drafts);
         for &event in touched.chain(committed.letters.iter().map(|(event, _)| event)) {
             let seen = &record.events[event];
-            if seen.handled + seen.parked > 1 || seen.effects > 1 || seen.drafts > 1 {
+            if seen.handled + seen.parked > 1 + seen.replayed || seen.effects > 1 || seen.drafts > 1 {
                 self.sim.breaks(Promise::G3, format!("event {event} has its effects more than once"));
             }
         }
@@ -162,12 +175,10 @@ impl World {
         let record = self.record();
         for (event, (seen, planned)) in record.events.iter().zip(&self.plan.events).enumerate() {
             let effects = if self.plan.transactional { seen.effects } else { seen.handled };
-            if (seen.handled + seen.parked, effects, seen.drafts) != (1, seen.handled, seen.handled) {
-                let Seen { handled, parked, effects, drafts, .. } = seen;
-                self.sim.breaks(
-                    Promise::G3,
-                    format!("event {event} was handled {handled}, parked {parked} times, effects {effects}, published {drafts}"),
-                );
+            if (seen.handled + seen.parked, effects, seen.drafts) != (1 + seen.replayed, seen.handled, seen.handled) {
+                let Seen { handled, parked, effects, drafts, replayed, .. } = seen;
+                let how = format!("handled {handled}, parked {parked}, effects {effects}, published {drafts}");
+                self.sim.breaks(Promise::G3, format!("event {event}: {how}, replayed {replayed}"));
             }
             if planned.course.is_permanent() && seen.handled > 0 {
                 self.sim.breaks(Promise::G5, format!("event {event} ({:?}) counts as handled", planned.course));
@@ -193,11 +204,6 @@ impl World {
             }
         }
     }
-}
-
-/// Whether an error is one that trying again does not mend.
-pub(super) fn is_permanent(error: &Error) -> bool {
-    error.is_permanent()
 }
 
 impl Course {
