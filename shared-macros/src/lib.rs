@@ -632,26 +632,11 @@ pub fn respond(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Types of fields
 ///
-/// | Rust | Postgres | SQLite, in `STRICT` tables |
-/// |---|---|---|
-/// | `Uuid` | `uuid` | `BLOB`, 16 bytes |
-/// | `DateTime<Utc>`, in whole microseconds | `timestamptz` | `TEXT`, RFC 3339 |
-/// | `NaiveDate`, `NaiveTime` | `date`, `time` | `TEXT` |
-/// | `i16`, `i32`, `i64` | `smallint`, `integer`, `bigint` | `INTEGER` |
-/// | `f64` | `double precision` | `REAL` |
-/// | `bool` | `boolean` | `INTEGER`, with a check |
-/// | `String`, `Token` | `text COLLATE "C"` | `TEXT` |
-/// | `Vec<u8>` | `bytea` | `BLOB` |
-/// | `rust_decimal::Decimal` (feature `decimal`) | `numeric` | `TEXT` that sorts like the number |
-/// | [`EntityEnum`](macro@EntityEnum) | `text COLLATE "C"`, with a check | `TEXT`, with a check |
-/// | [`EntityValue`](macro@EntityValue) | as what is inside | as what is inside |
-/// | `Phi<T>` | as `T` | as `T` |
-/// | `Option<T>` | as `T`, or NULL | as `T`, or NULL |
-/// | `Vec<T>` of `Uuid`, `Token`, `String`, `bool`, dates, times, numbers but `Decimal`, enums, newtypes of these | `jsonb` | `TEXT` |
-/// | `Json<T>` of what has serde's traits | `jsonb` | `TEXT` |
-///
-/// What is read equals what was written, and rows sort alike, on both engines. So what one of them cannot keep is refused
-/// on both: `NaN`, a text with U+0000, a year outside of 0 to 9999.
+/// `Uuid`, `DateTime<Utc>`, `NaiveDate`, `NaiveTime`, `i16`, `i32`, `i64`, `f64`, `bool`, `String`, `Token`, `Vec<u8>`,
+/// `Decimal` (feature `decimal`), enums with [`EntityEnum`](macro@EntityEnum), newtypes with
+/// [`EntityValue`](macro@EntityValue), `Option` and `Phi` of these, lists of most of them, and `Json<T>` of whatever has
+/// serde's traits. What they are in each engine is in the table of the trait
+/// [`EntityValue`](../shared/entity/trait.EntityValue.html).
 ///
 /// # Schemas
 ///
@@ -659,7 +644,8 @@ pub fn respond(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// `appointments` of the schema `clinic`, whatever the search path is; where tables are created, missing schemas are, too.
 /// SQLite has no schemas. There `clinic.appointments`, with the dot, is the name of the table, so that in SQL of your own
 /// it stands in quotes: `SELECT … FROM "clinic.appointments"`. `billing.appointments` and `appointments` are other tables
-/// on both engines, each with keys and indexes of its own, and references may go from any of them to any other.
+/// on both engines, each with keys and indexes of its own, and references may go from any of them to any other. (Where a
+/// search path makes `appointments` and `clinic.appointments` one table, both as entities are an error.)
 ///
 /// ```
 /// # use shared::prelude::*;
@@ -679,7 +665,7 @@ pub fn respond(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// Names are written as they are here, in quotes: words of SQL are fine, and Postgres keeps capital letters. To SQLite
-/// `Rooms` and `rooms` are one table, which is an error where tables are created or compared.
+/// `Rooms` and `rooms` are one table, which is an error, too. It is found where tables are created or compared.
 ///
 /// # Events: `emits(..)`
 ///

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use super::def::{ColumnDef, ColumnType, Condition, EntityDef, Is, KeyDef, without_schema};
 use super::literal::Literal;
 use crate::db::Engine;
-use crate::error::{Error, Result};
 
 /// Postgres cuts longer names (<https://www.postgresql.org/docs/current/limits.html>).
 const MAX_NAME: usize = 63;
@@ -133,30 +132,6 @@ pub(super) fn cut(mut name: String, suffix: &str) -> String {
 
 fn quoted<'a>(columns: impl IntoIterator<Item = &'a str>) -> String {
     columns.into_iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ")
-}
-
-/// Refuses tables that SQLite takes for one, because small and capital letters are the same to it in names.
-///
-/// # Errors
-/// [`Error::Usage`] with both.
-pub(crate) fn expect_several_tables(entities: &[&'static EntityDef], engine: Engine) -> Result<()> {
-    if engine == Engine::Postgres {
-        return Ok(());
-    }
-    for (place, one) in entities.iter().enumerate() {
-        let is_same = |other: &&&EntityDef| one.table != other.table && one.table.eq_ignore_ascii_case(other.table);
-        if let Some(other) = entities[..place].iter().find(is_same) {
-            return Err(Error::Usage(
-                format!(
-                    "the tables `{}` of `{}` and `{}` of `{}` are one to SQLite, where small and capital letters are the \
-                     same\nhelp: give one of them another name",
-                    other.table, other.name, one.table, one.name
-                )
-                .into(),
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// The entities, each once, in an order in which each comes after those that it refers to.

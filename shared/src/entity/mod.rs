@@ -110,7 +110,7 @@ use std::hash::Hash;
 pub(crate) use self::checks::is_check_of;
 pub use self::column::{Column, Order};
 pub use self::cursor::{Cursor, CursorKey};
-pub(crate) use self::ddl::{create_schema, expect_several_tables, in_order_of_references, primary_key};
+pub(crate) use self::ddl::{create_schema, in_order_of_references, primary_key};
 pub use self::def::{
     ColumnDef, ColumnType, Condition, EntityDef, Is, KeyDef, OnDelete, ReferenceDef, Roles, Shape, Statements,
 };

@@ -389,6 +389,9 @@ async fn tables_that_are_one_to_sqlite_are_refused_there(db: Db) {
         assert_eq!(db.repo::<Capital>().get(1).await.unwrap(), row);
         return assert_eq!(db.repo::<clinic::Room>().count().await.unwrap(), 0);
     }
+    // nothing was created
+    let missing = db.check_tables(&entities![clinic::Room]).await.unwrap();
+    assert_eq!(missing[0].to_string(), "`Room`: table `clinic.rooms` is missing");
     for error in [made.unwrap_err(), checked.unwrap_err()] {
         assert_eq!(error.kind(), ErrorKind::Usage);
         let text = error.to_string();
@@ -397,6 +400,30 @@ async fn tables_that_are_one_to_sqlite_are_refused_there(db: Db) {
             "{text}"
         );
     }
+}
+
+/// Where it begins with the schema of another entity's table.
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn a_search_path_that_makes_two_tables_one_is_refused() {
+    let url = tests::Postgres::shared().await.database().await;
+    let first = Db::connect(&url).await.unwrap();
+    look_elsewhere(&first).await;
+    execute(&first, "DROP SCHEMA elsewhere").await.unwrap();
+    first.close().await;
+    let db = Db::connect(&url).await.unwrap();
+    let both = entities![billing::Room, clinic::Room, Room];
+    let refused = db.create_tables(&both).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Usage);
+    let text = refused.to_string();
+    assert!(
+        text.contains("`clinic.rooms` of `Room` and `rooms` of `Room` are one to Postgres, by its search"),
+        "{text}"
+    );
+    db.create_tables(&entities![clinic::Room, billing::Room]).await.unwrap();
+    assert_eq!(db.check_tables(&both).await.unwrap_err().to_string(), text);
+    assert_eq!(db.check_tables(&entities![clinic::Room, billing::Room]).await.unwrap(), []);
+    db.close().await;
 }
 
 /// `assert_schema!` on SQLite and on Postgres.

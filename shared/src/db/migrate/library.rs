@@ -9,6 +9,7 @@ use super::files::{Migration, Migrations, Source};
 use super::run;
 use crate::db::dialect::{Engine, Sql, SqlText};
 use crate::db::executor::{Access, Executor};
+use crate::db::schema::several::expect_several_tables;
 use crate::db::{Db, failure};
 use crate::entity::{EntityDef, EntityValue as _};
 use crate::error::Result;
@@ -282,8 +283,8 @@ impl Db {
     /// Existing tables are left as they are. Any number of processes may call this at once.
     ///
     /// # Errors
-    /// Those of the database, and [`Error::Usage`](crate::Error::Usage) for two tables that are one to SQLite, because
-    /// their names differ in capital letters only; then nothing was created.
+    /// Those of the database, and [`Error::Usage`](crate::Error::Usage) when two entities have different tables that are
+    /// one, as [`check_tables`](Self::check_tables) says; then nothing was created.
     pub async fn create_tables(&self, entities: &[&'static EntityDef]) -> Result<()> {
         self.create_library_tables().await?;
         self.create_tables_of(entities).await
@@ -295,18 +296,17 @@ impl Db {
             return Ok(());
         }
         self.learn(entities);
-        crate::entity::expect_several_tables(entities, self.engine())?;
         self.transaction(async |tx| {
             let executor = tx.executor();
             if executor.engine() == Engine::Postgres {
                 executor.fetch_all(Access::Write, LOCK, executor.args(), None).await?;
             }
-            let entities = crate::entity::in_order_of_references(entities);
-            create_schemas(&executor, &entities).await?;
-            for entity in entities {
+            let ordered = crate::entity::in_order_of_references(entities);
+            create_schemas(&executor, &ordered).await?;
+            for entity in &ordered {
                 executor.execute_script(SqlText::built(entity.table_ddl(executor.engine()))).await?;
             }
-            Ok(())
+            expect_several_tables(&executor, &ordered).await
         })
         .await
     }

@@ -12,7 +12,7 @@ mod sqlite;
 use super::sql::{CreateTable, statements};
 use super::table::{Table, TableName};
 use crate::db::{Db, Engine};
-use crate::entity::{EntityDef, expect_several_tables, in_order_of_references};
+use crate::entity::{EntityDef, in_order_of_references};
 use crate::error::{Error, Result};
 
 /// An entity and the table that it declares.
@@ -64,7 +64,6 @@ fn with_targets(entities: &[&'static EntityDef]) -> Vec<&'static EntityDef> {
 /// What the entities declare, on the engine of this database.
 pub(super) async fn declared(db: &Db, entities: &[&'static EntityDef]) -> Result<Vec<Declared>> {
     let engine = db.engine();
-    expect_several_tables(entities, engine)?;
     let all: Vec<Statements> =
         with_targets(entities).into_iter().map(|entity| Statements::of(entity, engine)).collect::<Result<_>>()?;
     let tables = match engine {

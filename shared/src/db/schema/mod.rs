@@ -8,6 +8,7 @@ mod mend;
 mod normal;
 #[cfg(feature = "postgres")]
 mod postgres;
+pub(crate) mod several;
 pub(crate) mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -47,10 +48,12 @@ impl Db {
     /// ```
     ///
     /// # Errors
-    /// Those of the database; [`Error::Config`] when the user may not create temporary tables; [`Error::Usage`] for two
-    /// tables that are one to SQLite, because their names differ in capital letters only.
+    /// Those of the database; [`Error::Config`] when the user may not create temporary tables; [`Error::Usage`] when two
+    /// entities have different tables that are one: to SQLite, if they differ in capital letters only, and on Postgres, if
+    /// the search path finds the one without a schema in the schema of the other.
     pub async fn check_tables(&self, entities: &[&'static EntityDef]) -> Result<Vec<Difference>> {
         self.learn(entities);
+        several::expect_several_tables(&self.executor(), entities).await?;
         let engine = self.engine();
         let mut differences = Vec::new();
         for declared in declared::declared(self, entities).await? {
