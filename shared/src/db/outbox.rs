@@ -337,13 +337,16 @@ impl Outbox {
     /// The events to publish after a position, and those at the given positions, in order and as of one moment: the first
     /// ones, as many as there is room for, and at least one.
     pub(crate) async fn unpublished(&self, after: i64, and: &[i64], room: Room) -> Result<Vec<Pending>> {
-        // Only the sizes are added up, which neither engine reads an event for.
+        // Only the sizes are added up, which neither engine reads an event for. In two parts on Postgres: what is after
+        // the position begins there in the index, and not with all that was published since it was last cleaned up.
         const SELECT: Sql = Sql {
             postgres: "SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM (\
                  SELECT waiting.*, row_number() OVER up AS place, \
                  sum(octet_length(payload) + octet_length(headers)) OVER up AS bytes FROM (\
-                 SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM shared_outbox \
-                 WHERE published_at IS NULL AND (seq > $1 OR seq = ANY($2)) ORDER BY seq LIMIT $3) AS waiting \
+                 (SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM shared_outbox \
+                 WHERE published_at IS NULL AND seq > $1 ORDER BY seq LIMIT $3) UNION ALL \
+                 (SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM shared_outbox \
+                 WHERE published_at IS NULL AND seq <= $1 AND seq = ANY($2)) ORDER BY seq LIMIT $3) AS waiting \
                  WINDOW up AS (ORDER BY seq)) AS counted WHERE place = 1 OR bytes <= $4 ORDER BY seq",
             sqlite: "WITH waiting AS (SELECT seq, length(payload) + length(headers) AS bytes FROM shared_outbox \
                  WHERE published_at IS NULL AND (seq > $1 OR seq IN (SELECT value FROM json_each($2))) \

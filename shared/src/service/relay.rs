@@ -397,6 +397,7 @@ impl<S: Store, T: Transport> Relay<S, T> {
             return false;
         }
         self.counters.took(&pending.event);
+        self.known.taken(pending.seq);
         let stream_seq = i64::try_from(ack.sequence).unwrap_or(i64::MAX);
         self.marking.push(Published { seq: pending.seq, stream: ack.stream, stream_seq });
         true

@@ -74,7 +74,7 @@ impl<S: Store, T: Transport> Relay<S, T> {
 
     /// Sends again what was stalled, as much as there is room for.
     async fn retry(&mut self) -> Result<()> {
-        let room = self.known.room(self.window - self.known.len());
+        let room = self.known.room(self.window.saturating_sub(self.known.untaken()));
         let mut numbers = self.stalled.next(room.events);
         numbers.sort_unstable();
         let rows = self.db.unpublished(i64::MAX, &numbers, room).await?;
