@@ -55,6 +55,16 @@ impl Context {
         }
     }
 
+    /// The context in which an event is handled.
+    pub(crate) fn of_event(
+        correlation_id: Id,
+        causation_id: Option<Id>,
+        (actor, tenant): (Option<Id>, Option<Id>),
+        trace: Option<Trace>,
+    ) -> Self {
+        Self { correlation_id, causation_id, actor, tenant, trace, clock: None, deadline: None }
+    }
+
     /// The context of the current task, or a new one when there is none.
     #[must_use]
     pub fn current() -> Self {
@@ -190,8 +200,11 @@ impl Id {
     /// Takes an id from outside, if it is one: 1 to 128 visible ASCII characters.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let valid = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-        valid.then(|| Self(text.into()))
+        Self::is_one(text).then(|| Self(text.into()))
+    }
+
+    pub(crate) fn is_one(text: &str) -> bool {
+        (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
     }
 
     /// The id as text.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(feature = "nats")]
+use futures_util::FutureExt as _;
+#[cfg(feature = "nats")]
 use tokio::sync::Semaphore;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 #[cfg(feature = "nats")]
@@ -131,6 +133,11 @@ impl Subscription {
         self.receiver.recv().await
     }
 
+    /// The next message if there is one already.
+    pub(crate) fn next_now(&mut self) -> Option<Delivery> {
+        self.receiver.try_recv().ok()
+    }
+
     /// Fetches nothing, or goes on with it. What has been asked for still arrives.
     #[cfg_attr(not(feature = "nats"), allow(unused_variables))] // in-process nothing is fetched
     pub(crate) fn pause(&self, paused: bool) {
@@ -213,8 +220,8 @@ pub(crate) enum Acker {
     #[cfg(feature = "nats")]
     Nats {
         reply: Reply,
-        /// Says that this process holds the message.
-        _held: super::nats::Held,
+        /// Says that this process holds the message, where the events of a key keep their order.
+        _held: Option<super::nats::Held>,
     },
 }
 
@@ -287,7 +294,12 @@ async fn say(reply: &Reply, what: async_nats::jetstream::AckKind) -> bool {
             Reply::Model(say) => say(what),
         }
     };
-    let said = matches!(tokio::time::timeout(SAY, saying).await, Ok(true));
+    tokio::pin!(saying);
+    // nearly always at once, and then without a timer
+    let said = match (&mut saying).now_or_never() {
+        Some(said) => said,
+        None => matches!(tokio::time::timeout(SAY, saying).await, Ok(true)),
+    };
     if !said {
         tracing::debug!("an acknowledgement could not be sent; the message will be delivered again");
     }
@@ -298,28 +310,43 @@ async fn say(reply: &Reply, what: async_nats::jetstream::AckKind) -> bool {
 #[cfg(feature = "nats")]
 #[derive(Clone)]
 pub(crate) struct Capacity {
+    places: usize,
     semaphore: Arc<Semaphore>,
 }
 
 #[cfg(feature = "nats")]
 impl Capacity {
     pub(crate) fn new(places: usize) -> Self {
-        Self { semaphore: Arc::new(Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS))) }
+        let places = places.clamp(1, Semaphore::MAX_PERMITS);
+        Self { places, semaphore: Arc::new(Semaphore::new(places)) }
     }
 
-    /// Waits for at least one free place and takes up to `most`; `None` once cancelled.
-    pub(crate) async fn take(&self, most: usize, cancelled: &CancellationToken) -> Option<Vec<OwnedSemaphorePermit>> {
-        let first = tokio::select! {
-            biased;
-            () = cancelled.cancelled() => return None,
-            permit = Arc::clone(&self.semaphore).acquire_owned() => permit.ok()?,
+    /// Waits for a free place and takes up to `most`. When most places are taken, it waits that long for a quarter of them
+    /// first: while so much is there to be done, nothing is lost by asking for more at once. `None` once cancelled.
+    pub(crate) async fn take(
+        &self,
+        most: usize,
+        gathering: Duration,
+        cancelled: &CancellationToken,
+    ) -> Option<OwnedSemaphorePermit> {
+        let taking = async {
+            let some = (self.places / 4).clamp(1, most.max(1));
+            let some = Arc::clone(&self.semaphore).acquire_many_owned(u32::try_from(some).unwrap_or(1));
+            let mut taken = match tokio::time::timeout(gathering, some).await {
+                Ok(taken) => taken.ok()?,
+                Err(_) => Arc::clone(&self.semaphore).acquire_owned().await.ok()?,
+            };
+            let more = self.semaphore.available_permits().min(most.saturating_sub(taken.num_permits()));
+            if let Ok(more) = Arc::clone(&self.semaphore).try_acquire_many_owned(u32::try_from(more).unwrap_or(0)) {
+                taken.merge(more);
+            }
+            Some(taken)
         };
-        let mut permits = vec![first];
-        while permits.len() < most {
-            let Ok(permit) = Arc::clone(&self.semaphore).try_acquire_owned() else { break };
-            permits.push(permit);
+        tokio::select! {
+            biased;
+            () = cancelled.cancelled() => None,
+            taken = taking => taken,
         }
-        Some(permits)
     }
 }
 

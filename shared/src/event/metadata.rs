@@ -61,17 +61,11 @@ impl Metadata {
     /// The context in which the event is handled: same correlation, caused by this event.
     #[must_use]
     pub fn context(&self) -> Context {
-        let mut context = Context::new().correlation(self.correlation_id.as_str()).causation(&self.event_id);
-        if let Some(actor) = &self.actor {
-            context = context.actor(actor.as_str());
-        }
-        if let Some(tenant) = &self.tenant {
-            context = context.tenant(tenant.as_str());
-        }
-        if let Some(trace) = &self.trace {
-            let trace = trace.child();
-            context = context.trace_parent(&trace.to_string(), trace.state());
-        }
-        context
+        Context::of_event(
+            self.correlation_id.clone(),
+            Id::parse(&self.event_id),
+            (self.actor.clone(), self.tenant.clone()),
+            self.trace.as_ref().map(Trace::child),
+        )
     }
 }

@@ -120,13 +120,25 @@ impl<S: Store> Dispatcher<S> {
                 biased;
                 () = stopping.stop.cancelled() => break None,
                 over = &mut over => break Some(over),
-                Some(joined) = self.running.join_next_with_id() => self.finished(joined).await,
+                Some(joined) = self.running.join_next_with_id() => {
+                    self.finished(joined).await;
+                    // what else has ended by now: looking at everything else in between takes longer than that
+                    while let Some(joined) = self.running.try_join_next_with_id() {
+                        self.finished(joined).await;
+                    }
+                }
                 Some(due) = self.retries.next() => self.ready.push_back(due.into_inner()),
                 _ = heartbeat.tick() => self.keep_alive().await,
                 () = breaker.changed() => {}
                 () = filled(self.filling), if self.is_filling => {}
                 delivery = source.next() => match delivery {
-                    Some(delivery) => self.arrived(delivery).await,
+                    Some(delivery) => {
+                        self.arrived(delivery).await;
+                        // no more than there are places
+                        while let Some(delivery) = source.next_now() {
+                            self.arrived(delivery).await;
+                        }
+                    }
                     None => break None,
                 },
             }
@@ -175,16 +187,22 @@ impl<S: Store> Dispatcher<S> {
     fn start_ready(&mut self) {
         let subscription = Arc::clone(&self.subscription);
         self.is_filling = false;
+        let mut waiting = None;
         loop {
             let room = subscription.breaker.room(self.running.len(), self.concurrency);
             if planted!(PoisonBlocks) && !self.retries.is_empty() {
                 return;
             }
-            if room == 0 || self.ready.is_empty() || !self.turn.is_mine() || !self.is_filled() {
+            if room == 0 || self.ready.is_empty() || !self.turn.is_mine() {
                 return;
             }
-            let most = self.most_together(room);
+            let waits = *waiting.get_or_insert_with(|| self.waiting());
+            if !self.is_filled(waits) {
+                return;
+            }
+            let most = self.most_together(room, waits);
             let (members, lanes) = self.take_ready(most);
+            waiting = waiting.map(|waiting| waiting.saturating_sub(members.len()));
             match (lanes.first(), members.len()) {
                 (None, _) => return,
                 (Some((lane, _)), 1) => self.start_one(lane.clone()),
@@ -199,22 +217,23 @@ impl<S: Store> Dispatcher<S> {
     }
 
     /// How many of them the next task takes. Few of them have a transaction each; many share those that there is room for.
-    fn most_together(&self, room: usize) -> usize {
+    fn most_together(&self, room: usize, waiting: usize) -> usize {
         let Subscription { subscriber, breaker, pace, .. } = &*self.subscription;
         let spec = subscriber.spec();
+        let is_noted_alone = spec.inbox && !spec.transactional;
         match spec.batch {
-            _ if !spec.transactional || breaker.outage().is_some() => 1,
+            _ if is_noted_alone || breaker.outage().is_some() => 1,
             Some(_) => pace.cap(),
-            None => self.waiting().div_ceil(room).min(pace.most()).max(1),
+            None => waiting.div_ceil(room).min(pace.most()).max(1),
         }
     }
 
     /// Whether there is no batch that ought to wait for more.
-    fn is_filled(&mut self) -> bool {
+    fn is_filled(&mut self, waiting: usize) -> bool {
         let Some(BatchSize { max, wait }) = self.subscription.subscriber.spec.batch else { return true };
         // while it finds out which event fails, it does not wait
         let is_searching = self.subscription.pace.cap() < max;
-        if wait.is_zero() || is_searching || self.waiting() >= max {
+        if wait.is_zero() || is_searching || waiting >= max {
             self.filling = None;
             return true;
         }
@@ -270,7 +289,13 @@ impl<S: Store> Dispatcher<S> {
 
     fn start_together(&mut self, members: Vec<Member>, lanes: Vec<(Lane, usize)>) {
         let (subscription, fence) = (Arc::clone(&self.subscription), self.turn.fence().cloned());
-        let handle = async move { Done::Together(subscription.handle_together(&members, fence.as_ref()).await) };
+        let handle = async move {
+            if subscription.subscriber.spec.transactional {
+                Done::Together(subscription.handle_together(&members, fence.as_ref()).await)
+            } else {
+                Done::Several(subscription.handle_one_by_one(&members, fence.as_ref()).await)
+            }
+        };
         let task = self.running.spawn(handle);
         self.under_way.insert(task.id(), Work::Together(lanes));
     }
@@ -289,6 +314,9 @@ impl<S: Store> Dispatcher<S> {
             (Some(Work::Together(lanes)), Some(Done::Together(outcomes))) => {
                 self.finished_together(lanes, outcomes).await;
             }
+            (Some(Work::Together(lanes)), Some(Done::Several(verdicts))) => {
+                self.finished_several(lanes, verdicts).await;
+            }
             (Some(Work::Together(lanes)), _) => self.finished_together(lanes, Vec::new()).await,
             (None, _) => {}
         }
@@ -299,9 +327,8 @@ impl<S: Store> Dispatcher<S> {
         match verdict {
             Verdict::Done | Verdict::Gone => {
                 state.alone = state.alone.saturating_sub(1);
-                if let Some(mut held) = state.queue.pop_front() {
-                    let _comes_again_if_not = held.delivery.acker.ack().await;
-                    drop(held.delivery.permit);
+                if let Some(held) = state.queue.pop_front() {
+                    held.done().await;
                 }
                 if state.queue.is_empty() {
                     self.lanes.remove(&lane);
@@ -334,6 +361,25 @@ impl<S: Store> Dispatcher<S> {
         }
     }
 
+    /// The same for several of each lane, from its head on. Those without a verdict were not tried.
+    async fn finished_several(&mut self, lanes: Vec<(Lane, usize)>, verdicts: Vec<Option<Verdict>>) {
+        let mut verdicts = verdicts.into_iter();
+        for (lane, taken) in lanes {
+            let verdicts: Vec<Verdict> = verdicts.by_ref().take(taken).flatten().collect();
+            let Some(last) = verdicts.len().checked_sub(1) else {
+                self.ready.push_back(lane);
+                continue;
+            };
+            for (number, verdict) in verdicts.into_iter().enumerate() {
+                if number == last {
+                    self.finished_one(lane.clone(), verdict).await;
+                } else if let Some(held) = self.lanes.get_mut(&lane).and_then(|state| state.queue.pop_front()) {
+                    held.done().await;
+                }
+            }
+        }
+    }
+
     /// What is done leaves its lane; the rest goes on from the lane's head. What has no outcome is handled alone.
     async fn finished_together(&mut self, lanes: Vec<(Lane, usize)>, outcomes: Vec<Outcome>) {
         let mut outcomes = outcomes.into_iter();
@@ -342,10 +388,9 @@ impl<S: Store> Dispatcher<S> {
             let mut rest = Vec::new();
             let mut alone = 0;
             for outcome in (0..taken).map(|_| outcomes.next().unwrap_or(Outcome::Alone)) {
-                let Some(mut held) = state.queue.pop_front() else { break };
+                let Some(held) = state.queue.pop_front() else { break };
                 if outcome == Outcome::Done {
-                    let _comes_again_if_not = held.delivery.acker.ack().await;
-                    drop(held.delivery.permit);
+                    held.done().await;
                     continue;
                 }
                 rest.push(held);

@@ -82,9 +82,11 @@ impl<S: Store> Subscription<S> {
         fence: Option<&Fence>,
     ) -> Verdict {
         let origin = Origin { letter, fence };
-        let (incoming, envelope) = self.parse(message, attempt);
-        let metadata = incoming.metadata.clone();
-        let (span, context) = (self.span(&metadata), self.context(&metadata));
+        let (mut incoming, envelope) = self.parse(message, attempt);
+        if letter.is_some() {
+            incoming.metadata.fingerprint = Some(Fingerprint::of(&incoming));
+        }
+        let (span, context) = (self.span(&incoming.metadata), self.context(&incoming.metadata));
         let work = async {
             let result = match envelope {
                 Ok(()) => self.try_at_once(&incoming, origin).await,
@@ -96,7 +98,11 @@ impl<S: Store> Subscription<S> {
                     self.pace.succeeded(1);
                     verdict
                 }
-                Err(error) => self.judge(message, &metadata, error, origin).await,
+                Err(error) => {
+                    // it may be parked, and is noted then in any case
+                    incoming.metadata.fingerprint = Some(Fingerprint::of(&incoming));
+                    self.judge(message, &incoming.metadata, error, origin).await
+                }
             }
         };
         context.scope(work).instrument(span).await
@@ -144,7 +150,9 @@ impl<S: Store> Subscription<S> {
     pub(super) fn parse(&self, message: &Delivered, attempt: u32) -> (Incoming, std::result::Result<(), DecodeError>) {
         let (mut incoming, envelope) = self.read(message);
         incoming.metadata.attempt = attempt;
-        incoming.metadata.fingerprint = Some(Fingerprint::of(&incoming));
+        if self.subscriber.spec.transactional || self.subscriber.spec.inbox {
+            incoming.metadata.fingerprint = Some(Fingerprint::of(&incoming));
+        }
         (incoming, envelope)
     }
 

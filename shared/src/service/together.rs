@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use tracing::{Instrument as _, Span};
 
-use super::handle::Subscription;
+use super::handle::{Subscription, Verdict};
 use super::store::{Store, Transaction as _};
 use super::subscriber::Prepared;
 use crate::context::Context;
@@ -43,6 +43,29 @@ struct Ready {
 }
 
 impl<S: Store> Subscription<S> {
+    /// Handles messages one after another, as if each were alone; says of each what is to become of it. Those behind one
+    /// of their lane that is to be tried again are not tried, and none is once something is away.
+    ///
+    /// For messages of which nothing is noted: a task for each would take longer than they do.
+    pub(crate) async fn handle_one_by_one(&self, members: &[Member], fence: Option<&Fence>) -> Vec<Option<Verdict>> {
+        let mut verdicts = Vec::with_capacity(members.len());
+        let mut closed = HashSet::new();
+        for Member { message, attempt, lane } in members {
+            if closed.contains(lane) || self.breaker.outage().is_some() {
+                verdicts.push(None);
+                continue;
+            }
+            let verdict = self.handle(message, *attempt, None, fence).await;
+            if matches!(verdict, Verdict::Again { .. }) {
+                closed.insert(*lane);
+            }
+            verdicts.push(Some(verdict));
+            // others want to go on, too
+            tokio::task::coop::consume_budget().await;
+        }
+        verdicts
+    }
+
     /// Handles messages together; says of each what became of it.
     pub(crate) async fn handle_together(&self, members: &[Member], fence: Option<&Fence>) -> Vec<Outcome> {
         let mut outcomes = vec![Outcome::Alone; members.len()];

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::error::Error as _;
 
 use async_nats::HeaderMap;
+use async_nats::header::HeaderName;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
@@ -96,8 +97,12 @@ impl NatsBus {
     /// window.
     pub(super) fn headers(event: &Outgoing) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        for (name, value) in event.headers.iter() {
-            headers.insert(name, value);
+        for (name, value) in event.headers.pairs() {
+            match name {
+                // without a copy
+                Cow::Borrowed(name) => headers.insert(HeaderName::from_static(name), value),
+                Cow::Owned(name) => headers.insert(name.as_str(), value),
+            }
         }
         headers.insert("Nats-Msg-Id", event.id.to_string());
         headers

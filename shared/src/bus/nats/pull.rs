@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{Consumer, pull};
-use futures_util::StreamExt;
+use futures_util::{FutureExt as _, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -34,6 +34,10 @@ const BATCH: usize = 256;
 
 /// How long it takes at most to ask for messages that are outstanding, and to look again.
 const ROUND: Duration = Duration::from_secs(1);
+
+/// How long a request waits for more free places when most are taken: what is asked for one by one takes more of
+/// everybody's time than the messages do.
+const GATHERING: Duration = Duration::from_millis(2);
 
 /// When nothing has come for that long, what the server had sent is here.
 const QUIET: Duration = Duration::from_millis(100);
@@ -298,8 +302,8 @@ impl<U: Upstream> Puller<U> {
                 Ok(_) = self.paused.wait_for(|paused| !paused) => {}
                 else => return,
             }
-            let Some(permits) = self.capacity.take(BATCH, &self.stop).await else { return };
-            match self.pull(permits).await {
+            let Some(places) = self.capacity.take(BATCH, GATHERING, &self.stop).await else { return };
+            match self.pull(places).await {
                 Ok(()) => failures = 0,
                 Err(Interrupted::Gap(arrived)) => {
                     tracing::debug!(subscription = %self.durable, "somebody else has got messages in between");
@@ -339,17 +343,23 @@ impl<U: Upstream> Puller<U> {
     }
 
     /// Fetches one batch, a place for each message.
-    async fn pull(&mut self, permits: Vec<OwnedSemaphorePermit>) -> Result<(), Interrupted> {
+    async fn pull(&mut self, mut places: OwnedSemaphorePermit) -> Result<(), Interrupted> {
         let failed = Interrupted::Failed;
-        let lost = self.upstream.lost();
-        tokio::pin!(lost);
-        let Some(mut messages) = self.request(permits.len(), EXPIRES).await.map_err(failed)? else { return Ok(()) };
+        let (lost, stop) = (self.upstream.lost(), self.stop.clone());
+        let stopped = stop.cancelled();
+        tokio::pin!(lost, stopped);
+        let most = places.num_permits();
+        let Some(mut messages) = self.request(most, EXPIRES).await.map_err(failed)? else { return Ok(()) };
         let late = tokio::time::sleep(EXPIRES + LATE);
         tokio::pin!(late);
-        for permit in permits {
-            let message = tokio::select! {
+        while let Some(place) = places.split(1) {
+            // nearly always one is there: then nothing else needs to be looked at
+            let there = if stop.is_cancelled() { None } else { messages.next().now_or_never() };
+            let message = match there {
+                Some(message) => message,
+                None => tokio::select! {
                 biased;
-                () = self.stop.cancelled() => {
+                () = &mut stopped => {
                     for arrived in self.rest_of(messages).await {
                         let _gone = self.sender.send(arrived.delivery).await;
                     }
@@ -363,6 +373,7 @@ impl<U: Upstream> Puller<U> {
                     return Err(if rest.is_empty() { lost } else { Interrupted::Gap(rest) });
                 }
                 () = &mut late => return Err(failed("the server does not answer")),
+                },
             };
             let Some(message) = message else { return Ok(()) };
             let message = message.map_err(|_| failed("the server stopped the delivery"))?;
@@ -372,7 +383,7 @@ impl<U: Upstream> Puller<U> {
                 all.extend(self.rest_of(messages).await);
                 return Err(Interrupted::Gap(all));
             }
-            arrived.delivery.permit = Some(permit);
+            arrived.delivery.permit = Some(place);
             if self.sender.send(arrived.delivery).await.is_err() {
                 return Ok(());
             }
@@ -506,7 +517,8 @@ impl<U: Upstream> Puller<U> {
     /// A message as the dispatcher takes it. One that is not JetStream's is left.
     fn arrived(&self, message: U::Message) -> Option<Arrived> {
         let Coming { sequence, delivered, deliveries, message, reply } = U::read(message)?;
-        let acker = Acker::Nats { reply, _held: self.held.insert(sequence) };
+        // whoever keeps no order never asks what is held
+        let acker = Acker::Nats { reply, _held: self.order.is_some().then(|| self.held.insert(sequence)) };
         Some(Arrived { sequence, delivered, delivery: Delivery { message, deliveries, acker, permit: None } })
     }
 }

@@ -125,12 +125,13 @@ impl Upstream for OnNats {
             )
         };
         let (message, acker) = message.split();
-        let headers: Headers = message
-            .headers
-            .iter()
-            .flat_map(|headers| headers.iter())
-            .flat_map(|(name, values)| values.iter().map(move |value| (name.to_string(), value.as_str().to_owned())))
-            .collect();
+        let mut headers = Headers::new();
+        for (name, values) in message.headers.iter().flat_map(|headers| headers.iter()) {
+            let name: &str = name.as_ref();
+            for value in values {
+                headers.push(name, value.as_str());
+            }
+        }
         let message = Delivered {
             subject: message.subject.to_string(),
             headers,

@@ -1,5 +1,7 @@
 //! The attributes of an incoming event: text from outside, and what is believed of it.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use chrono::DateTime;
 
@@ -11,33 +13,33 @@ use crate::event::Metadata;
 /// The longest `source` that is kept.
 const MAX_SOURCE_BYTES: usize = 256;
 
-/// Attributes as the message says them.
+/// Attributes as the message says them, where they are as they are meant without a copy.
 #[derive(Debug, Default)]
-pub(super) struct Attributes {
-    pub(super) spec_version: Option<String>,
-    pub(super) id: Option<String>,
-    pub(super) event_type: Option<String>,
-    pub(super) source: Option<String>,
-    pub(super) time: Option<String>,
-    pub(super) schema: Option<String>,
-    pub(super) content_type: Option<String>,
-    pub(super) key: Option<String>,
-    pub(super) partition_key: Option<String>,
-    pub(super) sequence: Option<String>,
-    pub(super) correlation: Option<String>,
-    pub(super) causation: Option<String>,
-    pub(super) actor: Option<String>,
-    pub(super) tenant: Option<String>,
-    pub(super) trace_parent: Option<String>,
-    pub(super) trace_state: Option<String>,
+pub(super) struct Attributes<'a> {
+    pub(super) spec_version: Option<Cow<'a, str>>,
+    pub(super) id: Option<Cow<'a, str>>,
+    pub(super) event_type: Option<Cow<'a, str>>,
+    pub(super) source: Option<Cow<'a, str>>,
+    pub(super) time: Option<Cow<'a, str>>,
+    pub(super) schema: Option<Cow<'a, str>>,
+    pub(super) content_type: Option<Cow<'a, str>>,
+    pub(super) key: Option<Cow<'a, str>>,
+    pub(super) partition_key: Option<Cow<'a, str>>,
+    pub(super) sequence: Option<Cow<'a, str>>,
+    pub(super) correlation: Option<Cow<'a, str>>,
+    pub(super) causation: Option<Cow<'a, str>>,
+    pub(super) actor: Option<Cow<'a, str>>,
+    pub(super) tenant: Option<Cow<'a, str>>,
+    pub(super) trace_parent: Option<Cow<'a, str>>,
+    pub(super) trace_state: Option<Cow<'a, str>>,
 }
 
-impl Attributes {
+impl<'a> Attributes<'a> {
     /// Takes an attribute. One that this library does not know is ignored, as the specification asks.
     ///
     /// # Errors
     /// It was given before: nobody can know which one is meant.
-    pub(super) fn set(&mut self, name: &str, value: String) -> Result<(), DecodeError> {
+    pub(super) fn set(&mut self, name: &str, value: Cow<'a, str>) -> Result<(), DecodeError> {
         let Some(slot) = self.slot(name) else { return Ok(()) };
         if slot.is_some() {
             return Err(at(name, DecodeCode::Attribute));
@@ -50,7 +52,7 @@ impl Attributes {
         Self::default().slot(name).is_some()
     }
 
-    fn slot(&mut self, name: &str) -> Option<&mut Option<String>> {
+    fn slot(&mut self, name: &str) -> Option<&mut Option<Cow<'a, str>>> {
         Some(match name {
             "specversion" => &mut self.spec_version,
             "id" => &mut self.id,
@@ -74,7 +76,7 @@ impl Attributes {
 
     /// What is wrong with an event that says it is a CloudEvent.
     pub(super) fn defect(&self) -> Option<DecodeError> {
-        let given = |value: &Option<String>| value.as_deref().is_some_and(|text| !text.is_empty());
+        let given = |value: &Option<Cow<'_, str>>| value.as_deref().is_some_and(|text| !text.is_empty());
         match self.spec_version.as_deref() {
             None | Some("") => return Some(at("specversion", DecodeCode::Attribute)),
             Some(version) if !version.starts_with("1.") => return Some(at("specversion", DecodeCode::SpecVersion)),
@@ -88,20 +90,20 @@ impl Attributes {
     }
 
     /// The ordering key. `partitionkey` is the name of CloudEvents' own extension.
-    pub(super) fn ordering_key(&self) -> Option<&String> {
-        self.key.as_ref().or(self.partition_key.as_ref())
+    pub(super) fn ordering_key(&self) -> Option<&str> {
+        self.key.as_deref().or(self.partition_key.as_deref())
     }
 
     pub(super) fn incoming(self, message: &Delivered, data: Bytes) -> Incoming {
-        let id = |text: Option<String>| text.as_deref().and_then(Id::parse);
-        let key = self.ordering_key().cloned();
-        let event_type = self.event_type.unwrap_or_default();
+        let id = |text: Option<Cow<'_, str>>| text.as_deref().and_then(Id::parse);
+        let key = self.ordering_key().map(str::to_owned);
+        let event_type = self.event_type.unwrap_or_default().into_owned();
         let metadata = Metadata {
-            event_id: self.id.as_deref().and_then(event_id).unwrap_or_else(|| message.origin.clone()),
+            event_id: self.id.and_then(event_id).unwrap_or_else(|| message.origin.clone()),
             version: self.schema.as_deref().and_then(|schema| version_of(schema, &event_type)),
             event_type,
             subject: message.subject.clone(),
-            source: self.source.filter(|source| source.len() <= MAX_SOURCE_BYTES),
+            source: self.source.filter(|source| source.len() <= MAX_SOURCE_BYTES).map(Cow::into_owned),
             time: self
                 .time
                 .and_then(|time| DateTime::parse_from_rfc3339(&time).ok())
@@ -127,8 +129,11 @@ pub(super) fn at(name: &str, code: DecodeCode) -> DecodeError {
 
 /// An event's id as it is kept. CloudEvents lets it be any text: one that is not visible ASCII is percent-encoded,
 /// so that the same event is known again, and nothing of it is echoed as it came.
-fn event_id(text: &str) -> Option<String> {
-    Id::parse(text).or_else(|| Id::parse(&percent::encode(text))).map(|id| id.to_string())
+fn event_id(text: Cow<'_, str>) -> Option<String> {
+    if Id::is_one(&text) {
+        return Some(text.into_owned());
+    }
+    Some(percent::encode(&text)).filter(|encoded| Id::is_one(encoded))
 }
 
 /// The version that a `dataschema` names: `…appointment.scheduled/v2` for this event type. A schema of another form

@@ -1,5 +1,7 @@
 //! Binary mode: the payload is the event's JSON, the attributes are headers.
 
+use std::borrow::Cow;
+
 use super::attributes::{Attributes, at};
 use super::media::Media;
 use super::{Delivered, percent};
@@ -19,12 +21,20 @@ pub(super) fn claims(message: &Delivered) -> bool {
     message.headers.get("ce-type").is_some() || message.headers.get("ce-specversion").is_some()
 }
 
+/// A name as it is nearly always.
+fn in_lower_case(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Cow::Owned(name.to_ascii_lowercase());
+    }
+    Cow::Borrowed(name)
+}
+
 /// Reads the headers. An event that states no `ce-specversion` needs no more than its type.
-pub(super) fn read(message: &Delivered) -> (Attributes, Result<(), DecodeError>) {
+pub(super) fn read(message: &Delivered) -> (Attributes<'_>, Result<(), DecodeError>) {
     let mut attributes = Attributes::default();
     let mut result = Ok(());
     for (header, value) in message.headers.iter() {
-        let Some(name) = attribute_of(header).map(str::to_ascii_lowercase) else { continue };
+        let Some(name) = attribute_of(header).map(in_lower_case) else { continue };
         let taken = match percent::decode_header(value) {
             Some(value) => attributes.set(&name, value),
             None if Attributes::knows(&name) => Err(at(&name, DecodeCode::Attribute)),
@@ -32,7 +42,7 @@ pub(super) fn read(message: &Delivered) -> (Attributes, Result<(), DecodeError>)
         };
         result = result.and(taken);
     }
-    let plain = |name: &str| message.headers.get(name).map(str::to_owned);
+    let plain = |name: &str| message.headers.get(name).map(Cow::Borrowed);
     // the trace of this hop, which tracing libraries write without the prefix
     if let Some(parent) = plain("traceparent") {
         attributes.trace_parent = Some(parent);

@@ -43,7 +43,7 @@ impl<'a> Members<'a> {
 
 /// Reads a message without CloudEvents headers. The NATS binding, version 1.0.2, knows no headers at all: an object
 /// that states a `specversion` is an event in structured mode.
-pub(super) fn read(message: &Delivered) -> (Attributes, Result<Bytes, DecodeError>) {
+pub(super) fn read(message: &Delivered) -> (Attributes<'_>, Result<Bytes, DecodeError>) {
     let refused = |code| (Attributes::default(), Err(envelope_error(code)));
     let Ok(payload) = std::str::from_utf8(&message.payload) else { return refused(DecodeCode::NotUtf8) };
     let members = match Members::of(payload) {
@@ -54,11 +54,12 @@ pub(super) fn read(message: &Delivered) -> (Attributes, Result<Bytes, DecodeErro
         return structured::read(&message.payload);
     }
     let attributes = Attributes {
-        id: text(members.event_id),
-        event_type: text(members.event_type).filter(|event_type| !event_type.is_empty()),
-        time: text(members.timestamp).map(with_zone),
+        id: text(members.event_id).map(Cow::Owned),
+        event_type: text(members.event_type).filter(|event_type| !event_type.is_empty()).map(Cow::Owned),
+        time: text(members.timestamp).map(|time| Cow::Owned(with_zone(time))),
         correlation: text(members.correlation_id)
-            .or_else(|| message.headers.get("x-correlation-id").map(str::to_owned)),
+            .map(Cow::Owned)
+            .or_else(|| message.headers.get("x-correlation-id").map(Cow::Borrowed)),
         ..Attributes::default()
     };
     let result = match (&attributes.event_type, members.event_type.map(RawValue::get)) {
@@ -99,7 +100,7 @@ pub(super) fn write(event: &Outgoing) -> Option<Bytes> {
         ("event_type", own.event_type.is_none(), event.event_type.clone()),
         ("event_id", own.event_id.is_none(), event.id.to_string()),
         ("timestamp", own.timestamp.is_none(), event.time.to_rfc3339_opts(SecondsFormat::Micros, true)),
-        ("correlation_id", own.correlation_id.is_none(), super::percent::decode_header(correlation)?),
+        ("correlation_id", own.correlation_id.is_none(), super::percent::decode_header(correlation)?.into_owned()),
     ];
     let members = members.iter().filter(|(_, missing, _)| *missing);
     let mut json: String = members.map(|(name, _, value)| format!("{}:{},", quoted(name), quoted(value))).collect();

@@ -15,7 +15,11 @@ pub(super) enum Media {
 
 impl Media {
     pub(super) fn of(text: Option<&str>) -> Self {
-        let Some(text) = text else { return Self::Json };
+        let text = match text {
+            // nearly always, and needs no copy
+            None | Some("application/json") => return Self::Json,
+            Some(text) => text,
+        };
         let text = text.to_ascii_lowercase();
         let mut parts = text.split(';').map(str::trim);
         let essence = parts.next().unwrap_or_default();

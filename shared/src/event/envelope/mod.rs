@@ -148,7 +148,7 @@ pub fn parse(message: &Delivered) -> (Incoming, Result<(), DecodeError>) {
     }
 }
 
-fn read(message: &Delivered) -> (Attributes, Result<Bytes, DecodeError>) {
+fn read(message: &Delivered) -> (Attributes<'_>, Result<Bytes, DecodeError>) {
     match Media::of(message.headers.get("content-type")) {
         Media::Structured => structured::read(&message.payload),
         Media::Batch => (binary::read(message).0, Err(envelope_error(DecodeCode::Batch))),
@@ -170,9 +170,9 @@ pub(crate) fn ordering_key(message: &Delivered) -> Option<String> {
     let structured = Media::of(message.headers.get("content-type")) == Media::Structured;
     if !structured && binary::claims(message) {
         let header = |name| message.headers.get(name).and_then(percent::decode_header);
-        return header("ce-key").or_else(|| header("ce-partitionkey"));
+        return header("ce-key").or_else(|| header("ce-partitionkey")).map(Cow::into_owned);
     }
-    read(message).0.ordering_key().cloned()
+    read(message).0.ordering_key().map(str::to_owned)
 }
 
 /// Percent-decoding; a text that is not UTF-8 then stays as it is.

@@ -1,5 +1,6 @@
 //! Percent-encoding, of header values and of URIs.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// The CloudEvents encoding of header values: blanks, quotes, percent signs and all that is not visible ASCII.
@@ -13,6 +14,9 @@ pub(in crate::event) fn encode_segment(text: &str) -> String {
 }
 
 fn encode_except(text: &str, stays: impl Fn(u8) -> bool) -> String {
+    if text.bytes().all(&stays) {
+        return text.to_owned();
+    }
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if stays(byte) {
@@ -48,15 +52,20 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// A header's value: first out of double quotes, which older producers write, then percent-decoded.
-pub(in crate::event) fn decode_header(value: &str) -> Option<String> {
+pub(in crate::event) fn decode_header(value: &str) -> Option<Cow<'_, str>> {
+    if !value.bytes().any(|byte| matches!(byte, b'%' | b'"' | b' ' | b'\t')) {
+        return Some(Cow::Borrowed(value));
+    }
     let value = value.trim_matches([' ', '\t']);
-    let Some(quoted) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return decode(value) };
+    let Some(quoted) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return decode(value).map(Cow::Owned);
+    };
     let mut text = String::with_capacity(quoted.len());
     let mut characters = quoted.chars();
     while let Some(character) = characters.next() {
         text.push(if character == '\\' { characters.next().unwrap_or('\\') } else { character });
     }
-    decode(&text)
+    decode(&text).map(Cow::Owned)
 }
 
 #[cfg(test)]

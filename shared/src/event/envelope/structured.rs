@@ -24,7 +24,7 @@ const NO_DATA: &[u8] = b"null";
 const TEXTS: [&str; 7] = ["specversion", "id", "type", "source", "time", "dataschema", "datacontenttype"];
 
 /// Reads the attributes and the event's own JSON.
-pub(super) fn read(payload: &Bytes) -> (Attributes, Result<Bytes, DecodeError>) {
+pub(super) fn read(payload: &Bytes) -> (Attributes<'static>, Result<Bytes, DecodeError>) {
     let Ok(text) = std::str::from_utf8(payload) else {
         return (Attributes::default(), Err(envelope_error(DecodeCode::NotUtf8)));
     };
@@ -43,7 +43,7 @@ pub(super) fn read(payload: &Bytes) -> (Attributes, Result<Bytes, DecodeError>) 
 
 fn data(
     payload: &Bytes,
-    attributes: &Attributes,
+    attributes: &Attributes<'_>,
     data: Option<&RawValue>,
     data_base64: Option<&RawValue>,
 ) -> Result<Bytes, DecodeError> {
@@ -64,7 +64,7 @@ fn data(
 
 #[derive(Default)]
 struct Envelope<'a> {
-    attributes: Attributes,
+    attributes: Attributes<'static>,
     data: Option<&'a RawValue>,
     data_base64: Option<&'a RawValue>,
     defect: Option<DecodeError>,
@@ -77,7 +77,7 @@ impl<'a> Envelope<'a> {
             "data_base64" => &mut self.data_base64,
             _ => {
                 let text = attribute(name, value.get())?;
-                return text.map_or(Ok(()), |text| self.attributes.set(name, text));
+                return text.map_or(Ok(()), |text| self.attributes.set(name, text.into()));
             }
         };
         if slot.replace(value).is_some() { Err(at(name, DecodeCode::Attribute)) } else { Ok(()) }
@@ -126,7 +126,7 @@ pub(super) fn write(event: &Outgoing) -> (Headers, Bytes) {
     json.push(b'{');
     for (header, value) in event.headers.iter() {
         let (name, value) = match (binary::attribute_of(header), header) {
-            (Some(name), _) => (name, percent::decode_header(value).map_or(Cow::Borrowed(value), Cow::Owned)),
+            (Some(name), _) => (name, percent::decode_header(value).unwrap_or(Cow::Borrowed(value))),
             (None, "content-type") => ("datacontenttype", Cow::Borrowed(value)),
             (None, "traceparent" | "tracestate") => {
                 headers.push(header, value);

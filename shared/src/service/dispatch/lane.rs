@@ -29,6 +29,13 @@ pub(super) struct Held {
     pub(super) attempt: u32,
 }
 
+impl Held {
+    /// Tells the server, and frees its place.
+    pub(super) async fn done(mut self) {
+        let _comes_again_if_not = self.delivery.acker.ack().await;
+    }
+}
+
 /// What waits in a lane.
 #[derive(Default)]
 pub(super) struct LaneState {
@@ -43,7 +50,7 @@ pub(super) struct LaneState {
 pub(super) enum Work {
     /// The head of a lane.
     One(Lane),
-    /// So many of each lane, from its head on, in one transaction.
+    /// So many of each lane, from its head on, in one transaction or one after another.
     Together(Vec<(Lane, usize)>),
 }
 
@@ -68,4 +75,6 @@ impl Work {
 pub(super) enum Done {
     One(Verdict),
     Together(Vec<Outcome>),
+    /// Of each in its turn.
+    Several(Vec<Option<Verdict>>),
 }
