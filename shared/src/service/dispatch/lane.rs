@@ -33,6 +33,7 @@ impl Held {
     /// Tells the server, and frees its place.
     pub(super) async fn done(mut self) {
         let _comes_again_if_not = self.delivery.acker.ack().await;
+        drop(self.delivery.permit);
     }
 }
 
