@@ -82,7 +82,7 @@ impl Post {
                 Tenure::Asked(_) => true,
                 _ => false,
             };
-            if is_asked {
+            if is_asked && !planted!(NeverLetsGo) {
                 self.done();
             }
             // the sender is `self`

@@ -36,6 +36,8 @@ pub(crate) enum Bug {
     NeverParked,
     /// A try counts that failed because the database is away.
     OutageCounts,
+    /// Who is asked for a turn that has not begun keeps it, and does not work.
+    NeverLetsGo,
     /// A consumer that was deleted is not made again.
     StoppedPulling,
     /// A transaction whose future was dropped stays open.

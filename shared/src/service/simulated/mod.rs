@@ -65,6 +65,7 @@ caught! {
     one_message_that_blocks_all_is_caught: PoisonBlocks breaks G5,
     tries_that_count_in_an_outage_are_caught: OutageCounts breaks G5,
     trying_for_ever_is_caught: NeverParked breaks G6,
+    a_turn_that_nobody_lets_go_is_caught: NeverLetsGo breaks G6,
     who_pulls_no_more_is_caught: StoppedPulling breaks G6,
     a_transaction_left_open_is_caught: TransactionLeaked breaks G7,
     giving_nothing_back_is_caught: NothingGivenBack breaks G8,
