@@ -2,7 +2,7 @@
 
 use futures_util::stream::BoxStream;
 
-use crate::bus::batch::{BatchAcked, NotTaken, Why};
+use crate::bus::batch::{BatchAcked, NotTaken};
 use crate::bus::{Acked, Bus, StreamState};
 use crate::error::Result;
 use crate::event::Outgoing;
@@ -17,17 +17,13 @@ pub(crate) trait Transport: Clone + Send + Sync + 'static {
     fn prepare(&self, event: &Outgoing) -> impl Future<Output = Result<()>> + Send;
     /// What is sent never reaches the bus over another connection than this one.
     fn send_on(&self, link: u64, event: &Outgoing) -> impl Future<Output = Result<Acked>> + Send;
-    fn batches(&self) -> bool {
-        false
-    }
+    fn batches(&self) -> bool;
     /// As [`send_on`](Self::send_on), several as one.
     fn send_batch_on(
         &self,
-        _link: u64,
-        _events: &[&Outgoing],
-    ) -> impl Future<Output = Result<BatchAcked, NotTaken>> + Send {
-        std::future::ready(Err(NotTaken::Singly(Why::NotAllowed)))
-    }
+        link: u64,
+        events: &[&Outgoing],
+    ) -> impl Future<Output = Result<BatchAcked, NotTaken>> + Send;
     fn stream_state(&self, stream: &str) -> impl Future<Output = Result<Option<StreamState>>> + Send;
     fn stored_id(&self, stream: &str, sequence: i64) -> impl Future<Output = Result<Option<String>>> + Send;
     fn nudge(&self, token: &str) -> impl Future<Output = ()> + Send;
