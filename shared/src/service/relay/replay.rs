@@ -11,6 +11,7 @@ use super::store::Store;
 use super::transport::Transport;
 use super::{POLL, RETRY, Relay};
 use crate::bus::Ack;
+use crate::db::ledger::Look;
 use crate::db::outbox::Pending;
 use crate::error::{Error, Result};
 use crate::event::subject;
@@ -153,7 +154,12 @@ impl<S: Store, T: Transport> Relay<S, T> {
                 some => events += some,
             }
         }
-        self.db.forget(stream).await?;
+        match (self.db.look(stream).await?, self.db.last_between(stream, 0, to).await?) {
+            // What is left is in this stream: should it be deleted before it is looked at again, another one of its name
+            // must not be taken for it.
+            (Some(look), Some(entry)) => self.db.note(stream, &Look { entry, ..look }).await?,
+            _ => self.db.forget(stream).await?,
+        }
         self.counters.replay(events);
         tracing::warn!(stream, position = to, events, "{}; events that it lost are published again", why.as_str());
         Ok(())

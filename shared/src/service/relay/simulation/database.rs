@@ -114,7 +114,8 @@ pub(super) async fn write(world: &World) {
         tables.open.insert(seq, event);
     }
     if sim.chance(world.rates().long) {
-        sim.pause(1..=3_000).await;
+        // some for longer than a gap is looked for
+        sim.pause(if sim.chance(2) { 60_000..=70_000 } else { 1..=3_000 }).await;
     }
     let commits = !sim.chance(world.rates().rolled_back);
     let mut tables = world.tables();
@@ -274,10 +275,14 @@ impl Seat for Process {
 impl Store for Process {
     async fn unpublished(&self, after: i64, and: &[i64], room: Room) -> Result<Vec<Pending>> {
         let world = &self.world;
-        let highest = if world.has(Bug::SkipsGaps) { self.state().highest } else { 0 };
+        let skips_gaps = world.has(Bug::SkipsGaps);
+        let highest = if skips_gaps || world.has(Bug::NeverLooksBack) { self.state().highest } else { 0 };
         let limit = if world.has(Bug::ReadsEverything) { usize::MAX } else { room.events };
         let read = |tables: &mut Tables| {
-            let wanted = |seq: i64| (seq > after || and.contains(&seq)) && (seq > highest || after == i64::MAX);
+            let wanted = |seq: i64| {
+                let is_new = seq > after && (seq > highest || after > 0);
+                (is_new || and.contains(&seq)) && (!skips_gaps || seq > highest || after == i64::MAX)
+            };
             let mut rows: Vec<Pending> = Vec::new();
             for (seq, row) in &tables.rows {
                 if row.published.is_none() && wanted(*seq) {

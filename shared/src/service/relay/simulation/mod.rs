@@ -318,6 +318,7 @@ macro_rules! caught {
 caught! {
     what_was_sent_is_not_published: TrustsSending breaks G1, "is not published, and noted as such"
     a_gap_is_filled_later: SkipsGaps breaks G1, "is never published"
+    a_gap_may_be_filled_when_nobody_looks_for_it: NeverLooksBack breaks G1, "is never published"
     what_is_not_committed_may_be_rolled_back: ReadsUncommitted breaks G1, "is published, and not committed"
     what_failed_is_tried_again: DropsFailed breaks G1, "is not published, and noted as such"
     what_was_acknowledged_may_be_lost: NoLedger breaks G2, "was lost by the broker"

@@ -8,6 +8,8 @@ pub(super) enum Bug {
     TrustsSending,
     /// Looks for what is above the last position that it has read.
     SkipsGaps,
+    /// Looks for what is above it and for the gaps that it has seen, and never from the start.
+    NeverLooksBack,
     /// Reads what is not committed.
     ReadsUncommitted,
     /// Sends the next event of a key before the one before is acknowledged.
