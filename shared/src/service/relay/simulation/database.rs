@@ -5,22 +5,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 
 use super::super::leader::TRUST;
 use super::super::seat::Seat;
 use super::super::store::Store;
 use super::planted::Bug;
-use super::world::{Process, World};
+use super::world::Process;
 use crate::bus::unavailable;
 use crate::db::ledger::{Entry, Look};
 use crate::db::outbox::{Pending, Published, Room};
 use crate::db::relay_lease::Beat;
 use crate::error::{Error, Result};
-use crate::event::{Headers, Outgoing, Shape};
+use crate::event::Outgoing;
 use crate::service::metrics::Metrics;
 use crate::service::relay::Counters;
 use crate::service::retention::Retention;
@@ -31,10 +30,10 @@ pub(super) const KEYS: usize = 3;
 #[derive(Default)]
 pub(super) struct Tables {
     /// The last position that was given to a transaction.
-    last: i64,
-    rows: BTreeMap<i64, Row>,
+    pub(super) last: i64,
+    pub(super) rows: BTreeMap<i64, Row>,
     /// What is not committed yet.
-    open: BTreeMap<i64, Outgoing>,
+    pub(super) open: BTreeMap<i64, Outgoing>,
     looks: BTreeMap<String, Look>,
     epoch: i64,
     beat: i64,
@@ -42,15 +41,15 @@ pub(super) struct Tables {
     lock: Option<(u64, Option<Instant>)>,
     locks: u64,
     /// Each key's lock, which a transaction holds to its end.
-    keys: [Arc<AsyncMutex<()>>; KEYS],
+    pub(super) keys: [Arc<AsyncMutex<()>>; KEYS],
     /// Counts its crashes: what was open is rolled back.
-    crashes: u64,
-    down: bool,
+    pub(super) crashes: u64,
+    pub(super) down: bool,
 }
 
-struct Row {
-    event: Outgoing,
-    published: Option<(String, i64)>,
+pub(super) struct Row {
+    pub(super) event: Outgoing,
+    pub(super) published: Option<(String, i64)>,
 }
 
 impl Tables {
@@ -81,72 +80,6 @@ impl Tables {
 
     pub(super) fn is_marked(&self, seq: i64) -> bool {
         self.rows.get(&seq).is_some_and(|row| row.published.is_some())
-    }
-}
-
-/// One transaction that publishes events.
-pub(super) async fn write(world: &World) {
-    let sim = &world.sim;
-    let events = sim.among(1..=3);
-    let mut keys: Vec<Option<usize>> = Vec::new();
-    for _ in 0..events {
-        keys.push(sim.chance(80).then(|| *sim.pick(&[0, 0, 1, 2])));
-    }
-    let mut sorted: Vec<usize> = keys.iter().flatten().copied().collect();
-    sorted.sort_unstable();
-    sorted.dedup();
-    let crashes = world.tables().crashes;
-    let mut held: Vec<OwnedMutexGuard<()>> = Vec::new();
-    for key in sorted {
-        let lock = Arc::clone(&world.tables().keys[key]);
-        held.push(lock.lock_owned().await);
-    }
-    if world.tables().down {
-        return;
-    }
-    let mut mine = Vec::new();
-    for key in keys {
-        let event = event(world, key);
-        let mut tables = world.tables();
-        tables.last += 1;
-        mine.push(tables.last);
-        let seq = tables.last;
-        tables.open.insert(seq, event);
-    }
-    if sim.chance(world.rates().long) {
-        // some for longer than a gap is looked for
-        sim.pause(if sim.chance(2) { 60_000..=70_000 } else { 1..=3_000 }).await;
-    }
-    let commits = !sim.chance(world.rates().rolled_back);
-    let mut tables = world.tables();
-    if tables.crashes != crashes || !commits {
-        sim.note(|| format!("rolled back: {mine:?}"));
-        for seq in mine {
-            tables.open.remove(&seq);
-        }
-        return;
-    }
-    sim.note(|| format!("committed: {mine:?}"));
-    for seq in mine {
-        let Some(event) = tables.open.remove(&seq) else { continue };
-        world.history().committed(seq, &event);
-        tables.rows.insert(seq, Row { event, published: None });
-    }
-}
-
-fn event(world: &World, key: Option<usize>) -> Outgoing {
-    let id = world.history().new_id();
-    let subject = if world.sim.chance(85) { "note.written" } else { "bed.freed" };
-    Outgoing {
-        id,
-        subject: subject.into(),
-        event_type: subject.into(),
-        key: key.map(|key| ["a", "b", "c"][key].to_owned()),
-        headers: Headers::new(),
-        // by which the history knows the event, whatever id it comes with
-        payload: Bytes::copy_from_slice(id.as_bytes()),
-        time: DateTime::<Utc>::UNIX_EPOCH,
-        shape: Shape::Binary,
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod broker;
 mod database;
+mod flight;
 mod history;
 mod planted;
 mod world;
+mod writer;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -152,7 +154,7 @@ async fn settle(world: &Arc<World>, processes: &Processes) {
 async fn commit(world: Arc<World>, processes: Arc<Processes>) {
     for _ in 0..world.sim.among(1..=5) {
         world.sim.pause(0..=700).await;
-        database::write(&world).await;
+        writer::write(&world).await;
         processes.nudge();
     }
 }
