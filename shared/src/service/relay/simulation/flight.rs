@@ -170,7 +170,8 @@ impl Process {
         if events.iter().any(|event| stream_of(&event.subject) != stream) {
             world.sim.breaks(Promise::G1, "a batch has events of two streams");
         }
-        let sent = Sent { process: self.number(), losses: world.broker().losses(&stream) };
+        let unaware = world.history().is_unaware(self.number(), &stream);
+        let sent = Sent { losses: world.broker().losses(&stream), unaware };
         world.history().sent(self);
         if world.has(Bug::NewIds) {
             let mut state = self.state();

@@ -31,9 +31,10 @@ struct Fact {
 
 /// What there was when an event was sent.
 pub(super) struct Sent {
-    pub(super) process: u64,
     /// How often its stream had lost something.
     pub(super) losses: u64,
+    /// Whether its sender could not know of it.
+    pub(super) unaware: bool,
 }
 
 impl History {
@@ -51,6 +52,10 @@ impl History {
     /// A stream was deleted under connections that stay.
     pub(super) fn deleted(&mut self, stream: &str, processes: impl Iterator<Item = u64>) {
         self.unaware.extend(processes.map(|process| (process, stream.to_owned())));
+    }
+
+    pub(super) fn is_unaware(&self, process: u64, stream: &str) -> bool {
+        self.unaware.contains(&(process, stream.to_owned()))
     }
 
     /// A process has looked at a stream.
@@ -90,8 +95,7 @@ impl History {
         }
         let broker = world.broker();
         let lost_since = broker.losses(stream) != sent.losses;
-        let unaware = self.unaware.contains(&(sent.process, stream.to_owned()));
-        if fact.key.is_some() && !lost_since && !unaware && !broker.has_below(stream, id, sequence) {
+        if fact.key.is_some() && !lost_since && !sent.unaware && !broker.has_below(stream, id, sequence) {
             let before = self.committed.range(..seq).map(|(_, fact)| fact);
             let mut before = before.filter(|other| other.key == fact.key && other.stream == fact.stream);
             if let Some(missing) = before.find(|other| !broker.has_below(stream, other.id, sequence)) {
