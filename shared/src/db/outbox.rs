@@ -37,10 +37,20 @@ const MARK_FENCED: &str = "WITH fence AS MATERIALIZED (SELECT 1 FROM shared_rela
 /// within one key a lower sequence number means an earlier commit. Taking the number first and the lock later
 /// inverts neighbours.
 pub(crate) async fn insert(executor: &Executor, events: &[Outgoing]) -> Result<()> {
-    if executor.engine() == Engine::Postgres {
-        lock_keys(executor, events).await?;
+    let keys = key_hashes(events);
+    if executor.engine() != Engine::Postgres || keys.is_empty() {
+        return insert_into(&OUTBOX, executor, events).await;
     }
-    insert_into(&OUTBOX, executor, events).await
+    // In one statement: the numbers are taken as the rows come out of the join, which waits for all locks.
+    let sql = "WITH locked AS MATERIALIZED (SELECT count(pg_advisory_xact_lock(k)::text) FROM UNNEST($8::bigint[]) AS k) \
+         INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at) \
+         SELECT e.* FROM locked, \
+         UNNEST($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[]) AS e";
+    let mut args = executor.args();
+    bind_columns(&mut args, events);
+    EntityValue::bind_array(keys.iter().map(Some), &mut args);
+    executor.execute(sql, args, None).await?;
+    Ok(())
 }
 
 /// Where events are stored.
@@ -158,19 +168,6 @@ fn bind_columns(args: &mut Args, events: &[Outgoing]) {
     EntityValue::bind_array(headers.iter().map(Some), args);
     EntityValue::bind_array(payloads.iter().map(Some), args);
     EntityValue::bind_array(events.iter().map(|event| Some(&event.time)), args);
-}
-
-async fn lock_keys(executor: &Executor, events: &[Outgoing]) -> Result<()> {
-    let keys = key_hashes(events);
-    if keys.is_empty() {
-        return Ok(());
-    }
-    let mut args = executor.args();
-    EntityValue::bind_array(keys.iter().map(Some), &mut args);
-    executor
-        .fetch_all(Access::Write, "SELECT pg_advisory_xact_lock(k) FROM UNNEST($1::bigint[]) AS k", args, None)
-        .await?;
-    Ok(())
 }
 
 /// Sorted: two transactions that take several keys take them in the same order and cannot deadlock.
