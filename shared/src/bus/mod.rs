@@ -346,6 +346,16 @@ impl Bus {
         }
     }
 
+    /// Whether messages can be asked for: the server says so at the first question when this user may not, and does not
+    /// answer it.
+    pub(crate) fn may_read(&self) -> bool {
+        match &self.transport {
+            Transport::Local(_) => true,
+            #[cfg(feature = "nats")]
+            Transport::Nats(bus) => bus.may_read(),
+        }
+    }
+
     /// Opens the endpoints of a service, in their order.
     pub(crate) async fn serve(&self, served: &Served<'_>) -> Result<Vec<Requests>> {
         match &self.transport {

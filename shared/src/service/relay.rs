@@ -189,7 +189,6 @@ struct Relay<S, T> {
     link_at: Instant,
     /// The connection is another one, and has not been looked at.
     relinked: bool,
-    failed_audits: u32,
     /// For each domain, the stream that takes it and the highest position that it has given.
     floors: HashMap<String, (String, u64)>,
 }
@@ -225,7 +224,6 @@ impl<S: Store, T: Transport> Relay<S, T> {
             audit_at: Instant::now(),
             link_at: Instant::now(),
             relinked: false,
-            failed_audits: 0,
             floors: HashMap::new(),
         }
     }

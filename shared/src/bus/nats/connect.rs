@@ -1,10 +1,12 @@
 //! From a URL to a connection, with errors that say what to do.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::context::AccountErrorKind;
 use async_nats::jetstream::{self, ErrorCode};
-use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, ReconnectToServer, ServerAddr};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, ReconnectToServer, ServerAddr, ServerError};
 use tokio::sync::watch;
 
 use super::connections::Connections;
@@ -46,7 +48,8 @@ const NOWHERE: &str = "nats://127.0.0.1:0";
 
 /// A connection that ends when it is lost, with everything that the client has in hand. The client has no setting for
 /// that; but one may say where it connects to again.
-pub(super) async fn connect_once(url: &str, config: &Config) -> Result<Client> {
+/// Notes whether the server refuses to let messages be read.
+pub(super) async fn connect_once(url: &str, config: &Config, refused: Arc<AtomicBool>) -> Result<Client> {
     let (mut addresses, options) = prepare(url, config).await?;
     fastrand::shuffle(&mut addresses);
     let nowhere: ServerAddr = NOWHERE.parse().map_err(|_| unreadable(url))?;
@@ -60,8 +63,20 @@ pub(super) async fn connect_once(url: &str, config: &Config) -> Result<Client> {
             let nowhere = ReconnectToServer { addr: nowhere.clone(), delay: Some(Duration::ZERO) };
             async move { was_connected.then_some(nowhere) }
         })
-        .event_callback(async |event| tracing::debug!(%event, "NATS: the relay's connection"));
+        .event_callback(move |event| {
+            tracing::debug!(%event, "NATS: the relay's connection");
+            if forbids_reading(&event) {
+                refused.store(true, Ordering::Release);
+            }
+            std::future::ready(())
+        });
     options.connect(addresses).await.map_err(|e| refusal(url, &e))
+}
+
+/// The server answers a question that is not allowed by an error that belongs to no question, and says which it was.
+fn forbids_reading(event: &async_nats::Event) -> bool {
+    matches!(event, async_nats::Event::ServerError(ServerError::Other(said))
+        if said.to_lowercase().starts_with("permissions violation") && said.contains("STREAM.MSG.GET."))
 }
 
 async fn prepare(url: &str, config: &Config) -> Result<(Vec<ServerAddr>, ConnectOptions)> {

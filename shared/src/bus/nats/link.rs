@@ -3,7 +3,7 @@
 //! ones that were lost. What is in hand here ends with the connection; another one takes its place, and is looked at first.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ pub(super) struct Link {
     client: async_nats::Client,
     pub(super) context: jetstream::Context,
     number: u64,
+    /// The server has said that this user may not read messages.
+    refused: Arc<AtomicBool>,
 }
 
 impl Links {
@@ -65,10 +67,12 @@ impl NatsBus {
         let links = &self.inner.links;
         // with it goes what was in hand
         self.close_link();
-        let client = tokio::time::timeout(OPEN, connect::connect_once(&links.url, &links.config)).await;
+        let refused = Arc::new(AtomicBool::new(false));
+        let connected = connect::connect_once(&links.url, &links.config, Arc::clone(&refused));
+        let client = tokio::time::timeout(OPEN, connected).await;
         let client = client.unwrap_or(Err(Error::Timeout { what: "the relay's connection to NATS" }))?;
         let number = links.opened.fetch_add(1, Ordering::AcqRel) + 1;
-        let link = Arc::new(Link { context: jetstream_context(&client), client, number });
+        let link = Arc::new(Link { context: jetstream_context(&client), client, number, refused });
         *links.lock() = Some(Arc::clone(&link));
         Ok(self.number(&link))
     }
@@ -80,6 +84,18 @@ impl NatsBus {
     /// Whom to ask what the server has: the one who is told to store something, if there is one.
     pub(super) fn linked_context(&self) -> jetstream::Context {
         self.inner.links.current().map_or_else(|| self.inner.context.clone(), |link| link.context.clone())
+    }
+
+    /// Whether messages can be asked for on the relay's connection, as far as is known.
+    pub(in crate::bus) fn may_read(&self) -> bool {
+        self.inner.links.current().is_none_or(|link| !link.refused.load(Ordering::Acquire))
+    }
+
+    /// Nobody hears this user's questions for messages.
+    pub(super) fn is_refused(&self) {
+        if let Some(link) = self.inner.links.current() {
+            link.refused.store(true, Ordering::Release);
+        }
     }
 
     /// Sends over the connection of this number and no other.

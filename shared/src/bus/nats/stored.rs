@@ -2,8 +2,8 @@
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::GetStreamErrorKind;
-use async_nats::jetstream::stream::RawMessageErrorKind;
+use async_nats::jetstream::context::{GetStreamErrorKind, RequestError, RequestErrorKind};
+use async_nats::jetstream::stream::{RawMessageError, RawMessageErrorKind};
 
 use super::super::StreamState;
 use super::{NatsBus, unavailable};
@@ -39,10 +39,22 @@ impl NatsBus {
             Ok(message) => Ok(Some(id(&message.headers).unwrap_or_default())),
             Err(error) => match error.kind() {
                 RawMessageErrorKind::NoMessageFound => Ok(None),
-                _ => Err(unreadable()),
+                _ => {
+                    if is_unheard(&error) {
+                        // as from an account that does not export it
+                        self.is_refused();
+                    }
+                    Err(unreadable())
+                }
             },
         }
     }
+}
+
+/// Whether nobody listens to the question.
+fn is_unheard(error: &RawMessageError) -> bool {
+    let asked = std::error::Error::source(error).and_then(|source| source.downcast_ref::<RequestError>());
+    asked.is_some_and(|asked| asked.kind() == RequestErrorKind::NoResponders)
 }
 
 fn id(headers: &HeaderMap) -> Option<String> {

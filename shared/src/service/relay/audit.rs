@@ -5,7 +5,7 @@ use super::store::Store;
 use super::transport::Transport;
 use crate::bus::StreamState;
 use crate::db::ledger::{Entry, Look};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// How many events whose messages have been deleted are passed over, in search of one that can be compared.
 const PASSED_OVER: usize = 16;
@@ -67,16 +67,6 @@ struct Stream<'a, S, T> {
     store: &'a S,
     bus: &'a T,
     name: &'a str,
-    unreadable: Unreadable,
-}
-
-/// What becomes of messages that cannot be read, of a stream that answers otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unreadable {
-    /// The server may come to itself.
-    Fail,
-    /// It does not, perhaps because this user may not read them: they say nothing.
-    PassOver,
 }
 
 impl<S: Store, T: Transport> Sources for Stream<'_, S, T> {
@@ -85,37 +75,26 @@ impl<S: Store, T: Transport> Sources for Stream<'_, S, T> {
     }
 
     async fn stored_id(&self, sequence: i64) -> Result<Option<String>> {
-        match (self.bus.stored_id(self.name, sequence).await, self.unreadable) {
-            (Err(_), Unreadable::PassOver) => {
-                tracing::warn!(
-                    stream = self.name,
-                    "the messages of the stream cannot be read, so only its length shows whether the server has lost some; \
-                     help: allow this user to publish to `$JS.API.STREAM.MSG.GET.{}`",
-                    self.name
-                );
-                Ok(None)
-            }
-            // apart from what else may fail, so that it is known how often just this did
-            (Err(error), Unreadable::Fail) => {
-                Err(Error::Bus { what: "what was acknowledged cannot be read".into(), source: Some(error.into()) })
-            }
-            (read, _) => read,
+        if self.bus.may_read() {
+            return self.bus.stored_id(self.name, sequence).await;
         }
+        tracing::warn!(
+            stream = self.name,
+            "this user may not read the messages of the stream, so only its length shows whether the server has lost some; \
+             help: allow it to publish to `$JS.API.STREAM.MSG.GET.{}`",
+            self.name
+        );
+        Ok(None)
     }
 
     fn gives_up(&self) -> bool {
-        self.unreadable == Unreadable::PassOver
+        !self.bus.may_read()
     }
 }
 
 /// Compares one stream with the ledger, and notes what was found to be there.
-pub(super) async fn audit(
-    store: &impl Store,
-    bus: &impl Transport,
-    stream: &str,
-    unreadable: Unreadable,
-) -> Result<Found> {
-    let sources = Stream { store, bus, name: stream, unreadable };
+pub(super) async fn audit(store: &impl Store, bus: &impl Transport, stream: &str) -> Result<Found> {
+    let sources = Stream { store, bus, name: stream };
     let Some(state) = bus.stream_state(stream).await? else {
         return Ok(Found::GoneBack { to: 0, why: Why::Deleted });
     };

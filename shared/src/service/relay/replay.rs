@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::audit::{Found, Unreadable, Why, audit};
+use super::audit::{Found, Why, audit};
 use super::batches::Batches;
 use super::store::Store;
 use super::transport::Transport;
@@ -18,9 +18,6 @@ use crate::event::subject;
 
 /// How often the broker is compared with the ledger while nothing suggests it.
 const AUDIT: Duration = Duration::from_secs(60);
-
-/// After how many comparisons that failed for messages that cannot be read nobody waits for them any longer.
-const FAILED: u32 = 2;
 
 /// The most events that are made unpublished by one statement.
 const BATCH: i64 = 2_000;
@@ -58,9 +55,6 @@ impl<S: Store, T: Transport> Relay<S, T> {
                     self.start_over();
                 }
                 self.audited = link;
-                if self.failed_audits < FAILED {
-                    self.failed_audits = 0;
-                }
                 if !was_sure {
                     // nothing has failed for a reason that is still there
                     self.retry_at = now;
@@ -69,9 +63,6 @@ impl<S: Store, T: Transport> Relay<S, T> {
                 true
             }
             Err(error) => {
-                if matches!(error, Error::Bus { .. }) {
-                    self.failed_audits += 1;
-                }
                 tracing::warn!(
                     error = error.report(),
                     "whether the server has all events that it acknowledged cannot be found out; trying again"
@@ -134,9 +125,8 @@ impl<S: Store, T: Transport> Relay<S, T> {
         if !self.marking.is_empty() {
             return Err(Error::Unavailable { what: "published events cannot be marked".into(), source: None });
         }
-        let unreadable = if self.failed_audits < FAILED { Unreadable::Fail } else { Unreadable::PassOver };
         for stream in self.db.streams().await? {
-            if let Found::GoneBack { to, why } = audit(&self.db, &self.bus, &stream, unreadable).await? {
+            if let Found::GoneBack { to, why } = audit(&self.db, &self.bus, &stream).await? {
                 self.replay(&stream, to, why).await?;
             }
         }

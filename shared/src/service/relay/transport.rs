@@ -26,6 +26,7 @@ pub(crate) trait Transport: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<BatchAcked, NotTaken>> + Send;
     fn stream_state(&self, stream: &str) -> impl Future<Output = Result<Option<StreamState>>> + Send;
     fn stored_id(&self, stream: &str, sequence: i64) -> impl Future<Output = Result<Option<String>>> + Send;
+    fn may_read(&self) -> bool;
     fn nudge(&self, token: &str) -> impl Future<Output = ()> + Send;
     fn nudges(&self, token: &str) -> impl Future<Output = BoxStream<'static, ()>> + Send;
 }
@@ -69,6 +70,10 @@ impl Transport for Bus {
 
     async fn stored_id(&self, stream: &str, sequence: i64) -> Result<Option<String>> {
         Bus::stored_id(self, stream, sequence).await
+    }
+
+    fn may_read(&self) -> bool {
+        Bus::may_read(self)
     }
 
     async fn nudge(&self, token: &str) {

@@ -307,6 +307,10 @@ impl Transport for Process {
         Ok(id)
     }
 
+    fn may_read(&self) -> bool {
+        true
+    }
+
     async fn nudge(&self, _token: &str) {}
 
     async fn nudges(&self, _token: &str) -> BoxStream<'static, ()> {
