@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use shared::event::{Draft, EventInfo, Publish, RawEvent};
 use shared::prelude::*;
+use shared::service::{BoxFuture, States, Subscribe, SubscriberSpec};
 use tests::{equal, eventually};
 
 use crate::handlers::{look, service, show, tell};
 use crate::script::{Call, Script};
 use crate::surroundings::{Foreign, SOON, Surroundings, cases, commit, kept, letters, settle};
-use crate::vocabulary::{taken, taken_json};
+use crate::vocabulary::{CopyMade, NoteTaken, taken, taken_json};
 
 cases! {
     everywhere: [
@@ -19,6 +21,8 @@ cases! {
         without_the_inbox_what_comes_again_is_handled_again,
         without_the_inbox_poison_is_parked_and_replayed,
         without_the_inbox_many_are_handled_in_order,
+        without_the_inbox_a_subscriber_that_declares_events_does_not_start,
+        without_the_inbox_an_event_of_no_type_is_not_published,
     ],
     lasting: [],
     on_nats: [],
@@ -136,5 +140,46 @@ async fn without_the_inbox_many_are_handled_in_order(place: Surroundings) {
         let expected: Vec<u32> = (first..=300).step_by(3).collect();
         assert_eq!(script.done_of(topic), expected, "{topic}");
     }
+    running.shutdown().await.expect("it ends in time");
+}
+
+/// Written by hand, where no macro looks.
+struct Copying;
+
+impl Subscribe for Copying {
+    type Event = NoteTaken;
+    const SPEC: SubscriberSpec = SubscriberSpec::new("copying", "note.taken").without_inbox();
+    const PUBLISHES: &'static [&'static EventInfo] = <CopyMade as Publish>::PUBLISHES;
+
+    fn check(_: &States) -> Result<()> {
+        Ok(())
+    }
+
+    fn call<'a>(_: NoteTaken, _: shared::service::Call<'a>) -> BoxFuture<'a, Result<Vec<Draft>>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+async fn without_the_inbox_a_subscriber_that_declares_events_does_not_start(place: Surroundings) {
+    let service = Service::new("one").subscribe(subscribers![Copying]);
+    let error = shared::start(&place.config, [service]).await.expect_err("it does not start").to_string();
+    assert!(error.contains("subscription `one_copying`") && error.contains("published again"), "{error}");
+    assert!(error.ends_with("help: leave `without_inbox()` out, or return nothing"), "{error}");
+}
+
+/// Which events a draft of no type is cannot be known before.
+#[subscribe("note.taken", no_inbox, retry(max = 1))]
+async fn echo(event: RawEvent) -> Result<Draft> {
+    Ok(Draft::raw("copy.made", "copy.made", &event.data))
+}
+
+async fn without_the_inbox_an_event_of_no_type_is_not_published(place: Surroundings) {
+    let running = place.start([Service::new("one").subscribe(subscribers![echo])]).await;
+    commit(running.db(), [taken("a", 1)]).await;
+    settle(&running).await;
+    let letters = letters(running.db()).await;
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert_eq!(letters[0].reason, "usage");
+    assert_eq!(copies(running.db()).await, 0);
     running.shutdown().await.expect("it ends in time");
 }

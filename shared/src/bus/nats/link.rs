@@ -92,7 +92,7 @@ impl NatsBus {
     }
 
     /// Nobody hears this user's questions for messages.
-    pub(super) fn is_refused(&self) {
+    pub(super) fn note_refusal(&self) {
         if let Some(link) = self.inner.links.current() {
             link.refused.store(true, Ordering::Release);
         }

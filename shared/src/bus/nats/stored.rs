@@ -42,7 +42,7 @@ impl NatsBus {
                 _ => {
                     if is_unheard(&error) {
                         // as from an account that does not export it
-                        self.is_refused();
+                        self.note_refusal();
                     }
                     Err(unreadable())
                 }
