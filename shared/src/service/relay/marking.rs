@@ -1,5 +1,7 @@
 //! Noting what the bus took: one statement for many events, beside the sending of the next ones.
 
+use std::time::Duration;
+
 use tokio::task::JoinSet;
 
 use super::Relay;
@@ -11,6 +13,9 @@ use crate::error::Result;
 /// The most acknowledged events that are collected before anything else is looked at.
 pub(super) const MARK: usize = 500;
 
+/// The pause after a statement that failed, and the longest one; it doubles in between.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
 /// What is acknowledged, and what of it is being noted.
 #[derive(Default)]
 pub(super) struct Marking {
@@ -18,6 +23,8 @@ pub(super) struct Marking {
     under_way: Vec<Published>,
     // at most one; it ends with the relay
     statement: JoinSet<Result<u64>>,
+    /// Before the next statement, since the last one failed.
+    pause: Duration,
 }
 
 impl Marking {
@@ -44,8 +51,19 @@ impl Marking {
             return;
         }
         self.under_way = std::mem::take(&mut self.acked);
-        let (db, batch) = (db.clone(), self.under_way.clone());
-        self.statement.spawn(async move { db.mark(&batch, epoch).await });
+        let (db, batch, pause) = (db.clone(), self.under_way.clone(), self.pause);
+        self.statement.spawn(async move {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            db.mark(&batch, epoch).await
+        });
+    }
+
+    /// The database has not taken the last statement: the next one waits a while.
+    fn put_off(&mut self, batch: Vec<Published>) {
+        self.pause = (self.pause * 2).clamp(PAUSE.0, PAUSE.1);
+        self.acked.extend(batch);
     }
 
     /// Waits for the end of the statement under way, with what it has noted; `None` when there is none.
@@ -65,6 +83,7 @@ impl<S: Store, T: Transport> Relay<S, T> {
     pub(super) fn marked(&mut self, batch: Vec<Published>, result: Result<u64>) {
         match result {
             Ok(rows) => {
+                self.marking.pause = Duration::ZERO;
                 if rows == 0 {
                     // another process may have taken over
                     self.fence.doubt();
@@ -76,7 +95,7 @@ impl<S: Store, T: Transport> Relay<S, T> {
             Err(error) => {
                 // they stay known, so they are not sent again, and are marked with the next ones
                 tracing::warn!(error = error.report(), "published events cannot be marked; trying again");
-                self.marking.acked.extend(batch);
+                self.marking.put_off(batch);
             }
         }
     }
