@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use async_nats::jetstream::context::PublishErrorKind;
+use tokio::time::Instant;
 
 #[cfg(all(test, feature = "postgres"))]
 pub(crate) use self::pull::open;
@@ -43,6 +44,25 @@ pub(super) struct NatsBus {
     inner: Arc<Inner>,
 }
 
+/// The streams that are known to exist, by domain.
+#[derive(Default)]
+struct Streams {
+    there: HashMap<String, topology::Stream>,
+    /// When one was last found to have been deleted.
+    gone: Option<Instant>,
+}
+
+impl Streams {
+    /// The stream of a domain is not there any more, or all of them.
+    fn forget(&mut self, domain: Option<&str>) {
+        let were_there = self.there.len();
+        self.there.retain(|there, _| domain.is_some_and(|domain| domain != there));
+        if self.there.len() < were_there {
+            self.gone = Some(Instant::now());
+        }
+    }
+}
+
 struct Inner {
     client: async_nats::Client,
     connections: connections::Connections,
@@ -50,8 +70,7 @@ struct Inner {
     links: link::Links,
     ack_wait: Duration,
     limits: topology::Limits,
-    /// The streams that are known to exist, by domain.
-    streams: Mutex<HashMap<String, topology::Stream>>,
+    streams: Mutex<Streams>,
     /// How often something was made again that had been deleted on the server.
     repairs: Arc<AtomicU64>,
 }
@@ -117,7 +136,7 @@ impl NatsBus {
             PublishErrorKind::TimedOut => Error::Timeout { what: "the acknowledgement of a published event" },
             PublishErrorKind::StreamNotFound => {
                 let domain = subject::domain(&event.subject);
-                self.lock_streams().remove(domain);
+                self.lock_streams().forget(Some(domain));
                 unavailable(format!("no stream takes the subject {}; it is made again at the next try", event.subject))
             }
             PublishErrorKind::MaxPayloadExceeded => Error::Bus {
@@ -134,20 +153,27 @@ impl NatsBus {
 
     /// Returns whether the stream takes batches.
     pub(super) async fn ensure_stream(&self, domain: &str) -> Result<bool> {
-        if let Some(stream) = self.lock_streams().get(domain) {
-            return Ok(stream.batches);
+        let gone = {
+            let streams = self.lock_streams();
+            if let Some(stream) = streams.there.get(domain) {
+                return Ok(stream.batches);
+            }
+            streams.gone
+        };
+        if let Some(gone) = gone {
+            tokio::time::sleep_until(gone + repair::SETTLED).await;
         }
         let stream = topology::ensure_stream(&self.inner.context, domain, &self.inner.limits).await?;
         let batches = stream.batches;
-        self.lock_streams().insert(domain.to_owned(), stream);
+        self.lock_streams().there.insert(domain.to_owned(), stream);
         Ok(batches)
     }
 
     pub(super) fn kept(&self) -> Vec<Kept> {
-        self.lock_streams().values().map(|stream| stream.kept.clone()).collect()
+        self.lock_streams().there.values().map(|stream| stream.kept.clone()).collect()
     }
 
-    fn lock_streams(&self) -> std::sync::MutexGuard<'_, HashMap<String, topology::Stream>> {
+    fn lock_streams(&self) -> std::sync::MutexGuard<'_, Streams> {
         // entries are inserted and removed whole
         self.inner.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,10 +1,15 @@
 //! The ledger: where in the broker's streams the published events of the outbox lie, as the broker said.
+//!
+//! On Postgres it is a table whose rows have all that was noted at once: the events' numbers and places, and the lowest
+//! and the highest place. Rows overlap where events were tried again. On SQLite each event's place is on its own row of
+//! the outbox.
 
 use uuid::Uuid;
 
 use super::Db;
-use super::dialect::Row;
+use super::dialect::{Engine, Row, Sql};
 use super::executor::Access;
+use super::outbox::count;
 use crate::entity::EntityValue;
 use crate::error::Result;
 
@@ -25,6 +30,23 @@ pub(crate) struct Look {
     pub(crate) entry: Entry,
 }
 
+macro_rules! streams {
+    ($table:literal, $place:literal) => {
+        concat!(
+            "WITH RECURSIVE found (stream) AS (SELECT (SELECT stream FROM ",
+            $table,
+            " WHERE ",
+            $place,
+            " > 0 ORDER BY stream LIMIT 1) UNION ALL SELECT (SELECT l.stream FROM ",
+            $table,
+            " AS l WHERE l.",
+            $place,
+            " > 0 AND l.stream > found.stream ORDER BY l.stream LIMIT 1) FROM found WHERE found.stream IS NOT NULL) \
+             SELECT stream FROM found WHERE stream IS NOT NULL"
+        )
+    };
+}
+
 /// See the module.
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
@@ -39,39 +61,48 @@ impl Ledger {
     /// The streams in which events of the outbox lie.
     pub(crate) async fn streams(&self) -> Result<Vec<String>> {
         // one look into the index for each stream, however many rows there are
-        const STREAMS: &str = "WITH RECURSIVE found (stream) AS (\
-             SELECT (SELECT stream FROM shared_outbox WHERE stream_seq > 0 ORDER BY stream LIMIT 1) \
-             UNION ALL \
-             SELECT (SELECT o.stream FROM shared_outbox AS o WHERE o.stream_seq > 0 AND o.stream > found.stream \
-             ORDER BY o.stream LIMIT 1) FROM found WHERE found.stream IS NOT NULL) \
-             SELECT stream FROM found WHERE stream IS NOT NULL";
+        const STREAMS: Sql =
+            Sql { postgres: streams!("shared_ledger", "last_place"), sqlite: streams!("shared_outbox", "stream_seq") };
         let executor = self.db.executor();
-        let rows = executor.fetch_all(Access::Read, STREAMS, executor.args(), None).await?;
+        let rows = executor.fetch_all(Access::Read, STREAMS.text(executor.engine()), executor.args(), None).await?;
         rows.iter().map(|row| row.required(0)).collect()
     }
 
     /// The last entry of a stream that lies above one position and not above another.
     pub(crate) async fn last_between(&self, stream: &str, above: i64, most: i64) -> Result<Option<Entry>> {
-        const LAST: &str = "SELECT event_id, stream_seq FROM shared_outbox \
-             WHERE stream = $1 AND stream_seq > 0 AND stream_seq > $2 AND stream_seq <= $3 \
-             ORDER BY stream_seq DESC LIMIT 1";
+        // on Postgres, the row that begins last has an entry: those that end before it are out of the question
+        const LAST: Sql = Sql {
+            postgres: "SELECT (SELECT event_id FROM shared_outbox WHERE shared_outbox.seq = last.seq), place FROM (\
+                 SELECT seq, place FROM (SELECT UNNEST(seqs) AS seq, UNNEST(places) AS place FROM shared_ledger \
+                 WHERE stream = $1 AND last_place > 0 AND last_place > $2 AND first_place <= $3 AND last_place >= \
+                 (SELECT coalesce(max(first_place), 0) FROM shared_ledger \
+                 WHERE stream = $1 AND last_place > 0 AND first_place <= $3)) AS entries \
+                 WHERE place > 0 AND place > $2 AND place <= $3 ORDER BY place DESC LIMIT 1) AS last",
+            sqlite: "SELECT event_id, stream_seq FROM shared_outbox \
+                 WHERE stream = $1 AND stream_seq > 0 AND stream_seq > $2 AND stream_seq <= $3 \
+                 ORDER BY stream_seq DESC LIMIT 1",
+        };
         let executor = self.db.executor();
         let mut args = executor.args();
         stream.to_owned().bind(&mut args);
         above.bind(&mut args);
         most.bind(&mut args);
-        let row = executor.fetch_optional(Access::Read, LAST, args, None).await?;
+        let row = executor.fetch_optional(Access::Read, LAST.text(executor.engine()), args, None).await?;
         row.as_ref().map(|row| entry(row, 0)).transpose()
     }
 
     /// Whether two events are said to lie in the same place.
     pub(crate) async fn has_doubles(&self, stream: &str) -> Result<bool> {
-        const DOUBLES: &str = "SELECT stream_seq FROM shared_outbox WHERE stream = $1 AND stream_seq > 0 \
-             GROUP BY stream_seq HAVING count(*) > 1 LIMIT 1";
+        const DOUBLES: Sql = Sql {
+            postgres: "SELECT place FROM (SELECT UNNEST(places) AS place FROM shared_ledger \
+                 WHERE stream = $1 AND last_place > 0) AS entries WHERE place > 0 GROUP BY place HAVING count(*) > 1 LIMIT 1",
+            sqlite: "SELECT stream_seq FROM shared_outbox WHERE stream = $1 AND stream_seq > 0 \
+                 GROUP BY stream_seq HAVING count(*) > 1 LIMIT 1",
+        };
         let executor = self.db.executor();
         let mut args = executor.args();
         stream.to_owned().bind(&mut args);
-        Ok(executor.fetch_optional(Access::Read, DOUBLES, args, None).await?.is_some())
+        Ok(executor.fetch_optional(Access::Read, DOUBLES.text(executor.engine()), args, None).await?.is_some())
     }
 
     /// The last comparison of a stream.
@@ -111,15 +142,40 @@ impl Ledger {
     /// The lowest come first: the highest one is what shows that something is missing, so what interrupts this does not
     /// hide the rest.
     pub(crate) async fn unpublish_above(&self, stream: &str, above: i64, limit: i64) -> Result<u64> {
-        const UNPUBLISH: &str = "UPDATE shared_outbox SET published_at = NULL, stream = NULL, stream_seq = NULL \
-             WHERE seq IN (SELECT seq FROM shared_outbox WHERE stream = $1 AND stream_seq > 0 AND stream_seq > $2 \
-             ORDER BY stream_seq LIMIT $3)";
+        // On Postgres, what is left of the rows is written anew. Which rows there are to look at: with those that end
+        // first there are enough entries, and the lowest ones lie in rows that begin before the last of these ends.
+        const UNPUBLISH: Sql = Sql {
+            postgres: "WITH enough AS MATERIALIZED (SELECT coalesce(min(last_place), 9223372036854775807) AS place FROM (\
+                 SELECT last_place, sum(CASE WHEN first_place > $2 THEN events ELSE 1 END) OVER (ORDER BY last_place, id) \
+                 AS entries FROM (SELECT id, first_place, last_place, events FROM shared_ledger \
+                 WHERE stream = $1 AND last_place > 0 AND last_place > $2 ORDER BY last_place, id LIMIT $3) AS first) \
+                 AS counted WHERE entries >= $3), \
+                 gone AS MATERIALIZED (SELECT id, seq FROM (\
+                 SELECT id, UNNEST(seqs) AS seq, UNNEST(places) AS place FROM shared_ledger \
+                 WHERE stream = $1 AND last_place > 0 AND last_place > $2 AND first_place <= (SELECT place FROM enough)) \
+                 AS entries WHERE place > 0 AND place > $2 ORDER BY place LIMIT $3), \
+                 taken AS (DELETE FROM shared_ledger WHERE id IN (SELECT id FROM gone) \
+                 RETURNING id, stream, seqs, places, published_at), \
+                 kept AS (INSERT INTO shared_ledger (stream, first_place, last_place, events, seqs, places, published_at) \
+                 SELECT stream, min(place), max(place), count(*), array_agg(seq), array_agg(place), published_at FROM (\
+                 SELECT id, stream, published_at, UNNEST(seqs) AS seq, UNNEST(places) AS place FROM taken) AS entries \
+                 WHERE (seq IN (SELECT seq FROM gone)) IS FALSE GROUP BY id, stream, published_at), \
+                 waiting AS (INSERT INTO shared_unpublished (seq) SELECT DISTINCT seq FROM gone ON CONFLICT DO NOTHING) \
+                 SELECT count(*) FROM gone",
+            sqlite: "UPDATE shared_outbox SET published_at = NULL, stream = NULL, stream_seq = NULL \
+                 WHERE seq IN (SELECT seq FROM shared_outbox WHERE stream = $1 AND stream_seq > 0 AND stream_seq > $2 \
+                 ORDER BY stream_seq LIMIT $3)",
+        };
         let executor = self.db.executor();
         let mut args = executor.args();
         stream.to_owned().bind(&mut args);
         above.bind(&mut args);
         limit.bind(&mut args);
-        executor.execute(UNPUBLISH, args, None).await
+        let sql = UNPUBLISH.text(executor.engine());
+        match executor.engine() {
+            Engine::Postgres => count(executor.fetch_optional(Access::Write, sql, args, None).await?.as_ref(), 0),
+            Engine::Sqlite => executor.execute(sql, args, None).await,
+        }
     }
 }
 

@@ -231,10 +231,12 @@ mod late_commits {
         let mut other = PgConnection::connect(&place.config.database_url).await.expect("Postgres lets us in");
         let mut open = other.begin().await.expect("it begins");
         sqlx::query(
-            "INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at) \
+            "WITH written AS (\
+             INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at) \
              SELECT gen_random_uuid(), 'note.taken', 'note.taken', 'a', '{\"ce-type\":\"note.taken\",\"ce-key\":\"a\"}', \
              convert_to(format('{\"topic\":\"a\",\"number\":%s,\"text\":null}', i % 1000), 'UTF8'), now() \
-             FROM generate_series(1, $1) AS i",
+             FROM generate_series(1, $1) AS i RETURNING seq) \
+             INSERT INTO shared_unpublished (seq) SELECT seq FROM written",
         )
         .bind(late)
         .execute(&mut *open)

@@ -203,13 +203,15 @@ impl Surroundings {
         let headers = serde_json::Value::Object(headers).to_string();
         let key = message.headers.iter().find(|(name, _)| name == "ce-key");
         let key = key.map(|(_, key)| key.clone());
-        // The same text on both engines.
-        const INSERT: &str = "INSERT INTO shared_outbox \
-             (event_id, subject, event_type, event_key, headers, payload, created_at) \
-             VALUES ($1, $2, 'foreign', $3, $4, $5, $6)";
+        macro_rules! row {
+            () => {
+                "INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at) \
+                 VALUES ($1, $2, 'foreign', $3, $4, $5, $6)"
+            };
+        }
         macro_rules! insert {
-            ($pool:expr) => {
-                sqlx::query(INSERT)
+            ($sql:expr, $pool:expr) => {
+                sqlx::query($sql)
                     .bind(id::new())
                     .bind(&message.subject)
                     .bind(key)
@@ -223,9 +225,16 @@ impl Surroundings {
         }
         match db.engine() {
             #[cfg(feature = "postgres")]
-            Engine::Postgres => insert!(db.postgres()),
+            Engine::Postgres => {
+                const INSERT: &str = concat!(
+                    "WITH written AS (",
+                    row!(),
+                    " RETURNING seq) INSERT INTO shared_unpublished (seq) SELECT seq FROM written"
+                );
+                insert!(INSERT, db.postgres())
+            }
             #[cfg(feature = "sqlite")]
-            Engine::Sqlite => insert!(db.sqlite()),
+            Engine::Sqlite => insert!(row!(), db.sqlite()),
             #[allow(unreachable_patterns)] // reachable when an engine is not compiled in
             engine => unreachable!("{engine} is not compiled in"),
         }
@@ -263,17 +272,20 @@ impl Surroundings {
 
 /// Makes all published events unpublished, as when a relay dies before it has noted what it published.
 pub(crate) async fn unmark_all(db: &Db) {
-    const UNMARK: &str = "UPDATE shared_outbox SET published_at = NULL";
     macro_rules! unmark {
-        ($pool:expr) => {
-            sqlx::query(UNMARK).execute($pool.expect("the engine is known")).await.map(|_| ())
+        ($sql:literal, $pool:expr) => {
+            sqlx::query($sql).execute($pool.expect("the engine is known")).await.map(|_| ())
         };
     }
     match db.engine() {
         #[cfg(feature = "postgres")]
-        Engine::Postgres => unmark!(db.postgres()),
+        Engine::Postgres => unmark!(
+            "WITH gone AS (DELETE FROM shared_ledger RETURNING seqs) \
+             INSERT INTO shared_unpublished (seq) SELECT UNNEST(seqs) FROM gone",
+            db.postgres()
+        ),
         #[cfg(feature = "sqlite")]
-        Engine::Sqlite => unmark!(db.sqlite()),
+        Engine::Sqlite => unmark!("UPDATE shared_outbox SET published_at = NULL", db.sqlite()),
         #[allow(unreachable_patterns)] // reachable when an engine is not compiled in
         engine => unreachable!("{engine} is not compiled in"),
     }

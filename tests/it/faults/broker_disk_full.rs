@@ -54,9 +54,11 @@ async fn waits_elsewhere(events: usize, each: usize) {
     nats.kill();
     for _ in 0..10 {
         let waiting = sqlx::query(
-            "INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at) \
+            "WITH written AS (\
+             INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at) \
              SELECT gen_random_uuid(), 'bulk.made', 'bulk.made', i % 100, '{\"ce-type\":\"bulk.made\"}', \
-             convert_to(to_json(repeat('x', $1))::text, 'UTF8'), now() FROM generate_series(1, $2) AS i",
+             convert_to(to_json(repeat('x', $1))::text, 'UTF8'), now() FROM generate_series(1, $2) AS i RETURNING seq) \
+             INSERT INTO shared_unpublished (seq) SELECT seq FROM written",
         )
         .bind(each as i32)
         .bind(events as i32 / 10);

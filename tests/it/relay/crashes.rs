@@ -27,7 +27,7 @@ async fn run(db: &Db, statements: &'static [&'static str]) {
     }
 }
 
-/// From here on nothing can be noted on the rows of the outbox.
+/// From here on nothing can be noted as published.
 async fn refuse_marks(db: &Db) {
     match db.engine() {
         Engine::Postgres => {
@@ -36,7 +36,7 @@ async fn refuse_marks(db: &Db) {
                 &[
                     "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
                      $$ BEGIN RAISE EXCEPTION 'not now'; END $$",
-                    "CREATE TRIGGER refuse BEFORE UPDATE ON shared_outbox FOR EACH ROW EXECUTE FUNCTION refuse()",
+                    "CREATE TRIGGER refuse BEFORE INSERT ON shared_ledger FOR EACH ROW EXECUTE FUNCTION refuse()",
                 ],
             )
             .await;
@@ -53,7 +53,7 @@ async fn refuse_marks(db: &Db) {
 
 async fn allow_marks(db: &Db) {
     match db.engine() {
-        Engine::Postgres => run(db, &["DROP TRIGGER refuse ON shared_outbox"]).await,
+        Engine::Postgres => run(db, &["DROP TRIGGER refuse ON shared_ledger"]).await,
         _ => run(db, &["DROP TRIGGER refuse"]).await,
     }
 }
@@ -188,10 +188,12 @@ mod on_postgres {
             let mut open = other.begin().await.expect("it begins");
             // it has written, and it has taken a position in the outbox before all others
             sqlx::raw_sql(
-                "INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at) \
+                "WITH written AS (\
+                 INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at) \
                  VALUES (gen_random_uuid(), 'tally.counted', 'tally.counted', 'c', \
                  '{\"ce-type\":\"tally.counted\",\"ce-key\":\"c\"}', \
-                 convert_to('{\"topic\":\"c\",\"number\":1}', 'UTF8'), now())",
+                 convert_to('{\"topic\":\"c\",\"number\":1}', 'UTF8'), now()) RETURNING seq) \
+                 INSERT INTO shared_unpublished (seq) SELECT seq FROM written",
             )
             .execute(&mut *open)
             .await

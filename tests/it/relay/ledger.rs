@@ -221,3 +221,41 @@ async fn a_user_who_may_not_read_messages_can_publish() {
     };
     tokio::time::timeout(CASE, case).await.expect("the case ends in time");
 }
+
+/// On Postgres one row of the ledger has many places, and rows overlap where events were tried again: as much as here, never.
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_that_lie_in_many_rows_are_found() {
+    const SCATTER: &str = "WITH taken AS (DELETE FROM shared_ledger RETURNING stream, seqs, places, published_at), \
+         entries AS (SELECT stream, UNNEST(seqs) AS seq, UNNEST(places) AS place, published_at FROM taken), \
+         parts AS (SELECT *, CASE WHEN random() < 0.5 THEN random() * 20 ELSE 100 + place / 25 END::integer AS part \
+         FROM entries) \
+         INSERT INTO shared_ledger (stream, first_place, last_place, events, seqs, places, published_at) \
+         SELECT stream, min(place), max(place), count(*), array_agg(seq), array_agg(place), max(published_at) \
+         FROM parts GROUP BY stream, part";
+    let case = async {
+        let mut place = Surroundings::new(Database::Postgres).await;
+        let running = place.start(counting()).await;
+        commit(running.db(), 1..=200).await;
+        settle(&running).await;
+        let copied = back_up(&mut place).await;
+        // more than are made unpublished at once
+        commit(running.db(), 201..=1_300).await;
+        settle(&running).await;
+        running.shutdown().await.expect("it ends in time");
+
+        let db = place.db().await;
+        let scattered = sqlx::query(SCATTER).execute(db.postgres().expect("it is Postgres")).await;
+        assert!(scattered.expect("the rows can be written").rows_affected() > 30);
+        place.nats.kill();
+        put_back(&place, &copied);
+        place.nats.restart().await;
+        let running = place.start(counting()).await;
+        commit(running.db(), 1_301..=1_305).await;
+        settle(&running).await;
+        assert_eq!(running.metrics().await.expect("they can be read").relay.replayed, 2_200);
+        place.all_is_there(&running, 1..=1_305).await;
+        running.shutdown().await.expect("it ends in time");
+    };
+    tokio::time::timeout(CASE, case).await.expect("the case ends in time");
+}

@@ -41,3 +41,7 @@ CREATE TABLE shared_schema (step integer CONSTRAINT shared_schema_pkey PRIMARY K
 INSERT INTO shared_schema (step) VALUES (1);
 INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at)
 VALUES ('01900000-0000-7000-8000-000000000000', 'thing.named', 'thing.named', 'old', '{}', '{"name": "old"}', '2026-01-01T00:00:00Z');
+INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at, published_at, stream, stream_seq)
+SELECT ('01900000-0000-7000-9000-' || lpad(i::text, 12, '0'))::uuid, 'thing.named', 'thing.named', 'older', '{}', '{"name": "older"}',
+    '2026-01-01T00:00:00Z', '2026-01-01T00:00:01Z', CASE WHEN i < 4 THEN 'local' ELSE 'THING' END, CASE WHEN i < 4 THEN 0 ELSE i END
+FROM generate_series(1, 1203) AS i;

@@ -41,3 +41,9 @@ CREATE TABLE shared_schema (step INTEGER NOT NULL PRIMARY KEY) STRICT;
 INSERT INTO shared_schema (step) VALUES (1);
 INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at)
 VALUES (x'01900000000070008000000000000000', 'thing.named', 'thing.named', 'old', '{}', x'7b7d', '2026-01-01T00:00:00.000000+00:00');
+WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < 1203)
+INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at, published_at, stream, stream_seq)
+SELECT unhex(printf('0190000000007000900000000000%04x', i)), 'thing.named', 'thing.named', 'older', '{}', x'7b7d',
+    '2026-01-01T00:00:00.000000+00:00', '2026-01-01T00:00:01.000000+00:00', CASE WHEN i < 4 THEN 'local' ELSE 'THING' END,
+    CASE WHEN i < 4 THEN 0 ELSE i END
+FROM numbers;

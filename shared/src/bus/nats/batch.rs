@@ -82,7 +82,7 @@ impl NatsBus {
             (_, Some(ErrorCode::ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE)) => NotTaken::Singly(Why::Repeated),
             (_, Some(ErrorCode::ATOMIC_PUBLISH_DISABLED)) => {
                 // somebody has changed the stream, which is compared again
-                self.lock_streams().remove(subject::domain(&event.subject));
+                self.lock_streams().there.remove(subject::domain(&event.subject));
                 NotTaken::Singly(Why::NotAllowed)
             }
             (_, Some(ErrorCode::ATOMIC_PUBLISH_INCOMPLETE_BATCH | ErrorCode::ATOMIC_PUBLISH_TOO_MANY_INFLIGHT)) => {

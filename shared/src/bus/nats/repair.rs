@@ -11,6 +11,10 @@ use super::advisories::Advisories;
 use super::topology::{self, Limits};
 use crate::error::Result;
 
+/// How long after a stream was found missing it is made again. A server that is still deleting one of that name can lose
+/// what the new one gets at first, and never acknowledges it again under the same id (seen with 2.15.1).
+pub(super) const SETTLED: Duration = Duration::from_millis(500);
+
 /// Where a consumer came from, so that it can be made again.
 #[derive(Clone)]
 pub(super) struct Origin {
@@ -34,6 +38,7 @@ impl Origin {
         if topology::find_consumer(context, domain, route).await?.is_some() {
             return Ok(false);
         }
+        tokio::time::sleep(SETTLED).await;
         // before: nothing new shall be in the stream until what it has lost is published again
         repairs.fetch_add(1, Ordering::AcqRel);
         topology::ensure_stream(context, domain, limits).await?;

@@ -16,7 +16,7 @@ impl NatsBus {
             Err(error) => match error.kind() {
                 GetStreamErrorKind::JetStream(refusal) if refusal.error_code() == ErrorCode::STREAM_NOT_FOUND => {
                     // whoever publishes next makes it again
-                    self.lock_streams().clear();
+                    self.lock_streams().forget(None);
                     return Ok(None);
                 }
                 _ => return Err(unavailable(format!("the stream `{stream}` cannot be read"))),

@@ -218,6 +218,40 @@ CREATE TABLE shared_claims (
 ",
         sqlite: "SELECT 1;",
     },
+    // What waits to be published, and where the published lies, a row for all that were noted at once: the rows of
+    // events never change. SQLite writes one row at a time, whichever it is.
+    Sql {
+        postgres: "
+CREATE TABLE shared_unpublished (
+    seq bigint CONSTRAINT shared_unpublished_pkey PRIMARY KEY
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
+CREATE TABLE shared_ledger (
+    id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT shared_ledger_pkey PRIMARY KEY,
+    stream text NOT NULL,
+    first_place bigint NOT NULL,
+    last_place bigint NOT NULL,
+    events bigint NOT NULL,
+    seqs bigint[] NOT NULL,
+    places bigint[] NOT NULL,
+    published_at timestamptz NOT NULL
+);
+INSERT INTO shared_unpublished (seq) SELECT seq FROM shared_outbox WHERE published_at IS NULL;
+INSERT INTO shared_ledger (stream, first_place, last_place, events, seqs, places, published_at)
+SELECT stream, min(place), max(place), count(*), array_agg(seq), array_agg(place), max(published_at)
+FROM (
+    SELECT coalesce(stream, 'local') AS stream, coalesce(stream_seq, 0) AS place, seq, published_at,
+        row_number() OVER (PARTITION BY coalesce(stream, 'local') ORDER BY stream_seq, seq) / 500 AS part
+    FROM shared_outbox WHERE published_at IS NOT NULL
+) AS published
+GROUP BY stream, part ORDER BY max(published_at);
+CREATE INDEX shared_ledger_first_place_idx ON shared_ledger (stream, first_place) WHERE last_place > 0;
+CREATE INDEX shared_ledger_last_place_idx ON shared_ledger (stream, last_place) WHERE last_place > 0;
+CREATE INDEX shared_ledger_published_at_idx ON shared_ledger (published_at);
+ALTER TABLE shared_outbox
+    DROP COLUMN attempts, DROP COLUMN published_at, DROP COLUMN stream, DROP COLUMN stream_seq;
+",
+        sqlite: "SELECT 1;",
+    },
 ];
 
 /// The version of the library's own tables that this program works with.

@@ -74,7 +74,7 @@ pub async fn fill(place: &mut Place, events: usize) {
         publish.await.expect("they are committed");
     }
     let pool = place.pool().await;
-    sqlx::query("VACUUM ANALYZE shared_outbox").execute(&pool).await.expect("statistics");
+    sqlx::query("VACUUM ANALYZE shared_outbox, shared_unpublished").execute(&pool).await.expect("statistics");
     pool.close().await;
     db.close().await;
 }

@@ -15,8 +15,13 @@ use super::vocabulary::{Measurement, NewMeasurement, NewToldMeasurement, ToldMea
 const INSERT: &str = "INSERT INTO measurements (id, patient_id, number, pulse, systolic, diastolic, measured_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
-/// The columns that a relay needs.
-const INSERT_EVENT: &str = "INSERT INTO shared_outbox (event_id, subject, event_type, event_key, headers, payload, created_at) \
+/// An outbox as it is usually written: what a relay needs, and an index of what waits.
+const OUTBOX: &str = "CREATE TABLE told_by_hand (seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
+     event_id uuid NOT NULL UNIQUE, subject text NOT NULL, event_type text NOT NULL, event_key text, headers text NOT NULL, \
+     payload bytea NOT NULL, created_at timestamptz NOT NULL, published_at timestamptz); \
+     CREATE INDEX told_by_hand_waiting ON told_by_hand (seq) WHERE published_at IS NULL";
+
+const INSERT_EVENT: &str = "INSERT INTO told_by_hand (event_id, subject, event_type, event_key, headers, payload, created_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
 /// With so many writers at once.
@@ -52,11 +57,13 @@ impl<const WRITERS: usize> Contest for Transaction<WRITERS> {
             place.renew_database().await;
             let db = place.db().await;
             db.create_tables(&entities![Measurement, ToldMeasurement]).await.expect("tables");
-            self.pool = Some(place.pool().await);
+            let pool = place.pool().await;
+            sqlx::raw_sql(OUTBOX).execute(&pool).await.expect("a table for what is told by hand");
+            self.pool = Some(pool);
             self.db = Some(db);
         }
         let pool = self.pool.as_ref().expect("it was made above");
-        sqlx::query("TRUNCATE measurements, told_measurements, shared_outbox")
+        sqlx::query("TRUNCATE measurements, told_measurements, told_by_hand, shared_outbox, shared_unpublished")
             .execute(pool)
             .await
             .expect("empty tables");
