@@ -143,7 +143,8 @@ impl Ledger {
     /// hide the rest.
     pub(crate) async fn unpublish_above(&self, stream: &str, above: i64, limit: i64) -> Result<u64> {
         // On Postgres, what is left of the rows is written anew. Which rows there are to look at: with those that end
-        // first there are enough entries, and the lowest ones lie in rows that begin before the last of these ends.
+        // first there are enough entries, and the lowest ones lie in rows that begin before the last of these ends. What
+        // is pruned meanwhile is left alone.
         const UNPUBLISH: Sql = Sql {
             postgres: "WITH enough AS MATERIALIZED (SELECT coalesce(min(last_place), 9223372036854775807) AS place FROM (\
                  SELECT last_place, sum(CASE WHEN first_place > $2 THEN events ELSE 1 END) OVER (ORDER BY last_place, id) \
@@ -160,7 +161,8 @@ impl Ledger {
                  SELECT stream, min(place), max(place), count(*), array_agg(seq), array_agg(place), published_at FROM (\
                  SELECT id, stream, published_at, UNNEST(seqs) AS seq, UNNEST(places) AS place FROM taken) AS entries \
                  WHERE (seq IN (SELECT seq FROM gone)) IS FALSE GROUP BY id, stream, published_at), \
-                 waiting AS (INSERT INTO shared_unpublished (seq) SELECT DISTINCT seq FROM gone ON CONFLICT DO NOTHING) \
+                 waiting AS (INSERT INTO shared_unpublished (seq) SELECT DISTINCT seq FROM gone \
+                 WHERE id IN (SELECT id FROM taken) ON CONFLICT DO NOTHING) \
                  SELECT count(*) FROM gone",
             sqlite: "UPDATE shared_outbox SET published_at = NULL, stream = NULL, stream_seq = NULL \
                  WHERE seq IN (SELECT seq FROM shared_outbox WHERE stream = $1 AND stream_seq > 0 AND stream_seq > $2 \

@@ -72,11 +72,12 @@ impl Outbox {
     /// # Errors
     /// Those of the database.
     pub async fn pending(&self) -> Result<u64> {
-        let executor = self.db.executor();
         const PENDING: Sql = Sql {
-            postgres: "SELECT count(*) FROM shared_unpublished",
+            // whose events are there: somebody may have deleted some by hand
+            postgres: "SELECT count(*) FROM shared_unpublished JOIN shared_outbox USING (seq)",
             sqlite: "SELECT count(*) FROM shared_outbox WHERE published_at IS NULL",
         };
+        let executor = self.db.executor();
         let sql = PENDING.text(executor.engine());
         let row = executor.fetch_optional(Access::Read, sql, executor.args(), None).await?;
         count(row.as_ref(), 0)
@@ -103,11 +104,11 @@ impl Outbox {
 
     /// How many events wait to be published, and when the oldest of them was made.
     pub(crate) async fn backlog(&self) -> Result<(u64, Option<DateTime<Utc>>)> {
-        let executor = self.db.executor();
         const BACKLOG: Sql = Sql {
             postgres: "SELECT count(*), min(created_at) FROM shared_unpublished JOIN shared_outbox USING (seq)",
             sqlite: "SELECT count(*), min(created_at) FROM shared_outbox WHERE published_at IS NULL",
         };
+        let executor = self.db.executor();
         let sql = BACKLOG.text(executor.engine());
         let row = executor.fetch_optional(Access::Read, sql, executor.args(), None).await?;
         let oldest = row.as_ref().map_or(Ok(None), |row| EntityValue::read(row, 1))?;
@@ -130,12 +131,12 @@ impl Outbox {
     /// # Errors
     /// Those of the database.
     pub async fn published_by_subject(&self) -> Result<BTreeMap<String, u64>> {
-        let executor = self.db.executor();
         const PUBLISHED: Sql = Sql {
             postgres: "SELECT subject, count(*) FROM shared_outbox AS o \
                  WHERE NOT EXISTS (SELECT 1 FROM shared_unpublished AS u WHERE u.seq = o.seq) GROUP BY subject",
             sqlite: "SELECT subject, count(*) FROM shared_outbox WHERE published_at IS NOT NULL GROUP BY subject",
         };
+        let executor = self.db.executor();
         let sql = PUBLISHED.text(executor.engine());
         let rows = executor.fetch_all(Access::Read, sql, executor.args(), None).await?;
         rows.iter().map(|row| Ok((row.required(0)?, count(Some(row), 1)?))).collect()
@@ -143,7 +144,6 @@ impl Outbox {
 
     /// For each subject and stream, the highest position in the stream.
     pub(crate) async fn stream_positions(&self) -> Result<Vec<(String, String, i64)>> {
-        let executor = self.db.executor();
         const POSITIONS: Sql = Sql {
             postgres: "SELECT subject, stream, max(place) FROM (SELECT stream, UNNEST(seqs) AS seq, UNNEST(places) AS place \
                  FROM shared_ledger WHERE last_place > 0) AS entries JOIN shared_outbox USING (seq) \
@@ -151,6 +151,7 @@ impl Outbox {
             sqlite: "SELECT subject, stream, max(stream_seq) FROM shared_outbox WHERE stream_seq > 0 \
                  GROUP BY subject, stream",
         };
+        let executor = self.db.executor();
         let sql = POSITIONS.text(executor.engine());
         let rows = executor.fetch_all(Access::Read, sql, executor.args(), None).await?;
         rows.iter().map(|row| Ok((row.required(0)?, row.required(1)?, row.required(2)?))).collect()
@@ -158,7 +159,6 @@ impl Outbox {
 
     /// The log in the order of its positions, as a stream.
     pub fn entries(&self) -> BoxStream<'static, Result<OutboxEntry>> {
-        let executor = self.db.executor();
         const ENTRIES: Sql = Sql {
             postgres: "SELECT seq, event_id, subject, event_type, event_key, created_at, published_at FROM shared_outbox \
                  LEFT JOIN (SELECT UNNEST(seqs) AS seq, published_at FROM shared_ledger) AS entries USING (seq) \
@@ -166,6 +166,7 @@ impl Outbox {
             sqlite: "SELECT seq, event_id, subject, event_type, event_key, created_at, published_at FROM shared_outbox \
                  ORDER BY seq",
         };
+        let executor = self.db.executor();
         self.db
             .stream(ENTRIES.text(executor.engine()), executor.args(), None)
             .and_then(|row| async move {
@@ -196,18 +197,21 @@ impl Outbox {
     /// The events to publish after a position, and those at the given positions, in order and as of one moment: the first
     /// ones, as many as there is room for, and at least one.
     pub(crate) async fn unpublished(&self, after: i64, and: &[i64], room: Room) -> Result<Vec<Pending>> {
-        // Only the sizes are added up, which neither engine reads an event for. On Postgres the numbers first, and then
-        // the rows one by one (`OFFSET 0` says so): joined in any other way, it would read what was published in between.
-        // In two parts: what is after the position begins there in the index, and not with all that was published since
-        // it was last cleaned up.
+        // Only the sizes are added up, which neither engine reads an event for. On Postgres the rows are looked up
+        // one by one (`OFFSET 0` says so): joined in any other way, it would read what was published in between. Numbers
+        // whose rows somebody has deleted take no room. In two parts: what is after the position begins there in the
+        // index, and not with all that was published since it was last cleaned up.
         const SELECT: Sql = Sql {
             postgres: "SELECT seq, event_id, subject, event_type, event_key, headers, payload, created_at FROM (\
-                 SELECT o.*, row_number() OVER up AS place, \
-                 sum(octet_length(o.payload) + octet_length(o.headers)) OVER up AS bytes FROM (\
-                 (SELECT seq FROM shared_unpublished WHERE seq > $1 ORDER BY seq LIMIT $3) UNION ALL \
-                 (SELECT seq FROM shared_unpublished WHERE seq <= $1 AND seq = ANY($2)) ORDER BY seq LIMIT $3) AS waiting \
-                 CROSS JOIN LATERAL (SELECT * FROM shared_outbox WHERE shared_outbox.seq = waiting.seq OFFSET 0) AS o \
-                 WINDOW up AS (ORDER BY o.seq)) AS counted WHERE place = 1 OR bytes <= $4 ORDER BY seq",
+                 SELECT waiting.*, row_number() OVER up AS place, \
+                 sum(octet_length(payload) + octet_length(headers)) OVER up AS bytes FROM (\
+                 (SELECT o.* FROM shared_unpublished AS u \
+                 CROSS JOIN LATERAL (SELECT * FROM shared_outbox WHERE shared_outbox.seq = u.seq OFFSET 0) AS o \
+                 WHERE u.seq > $1 ORDER BY u.seq LIMIT $3) UNION ALL \
+                 (SELECT o.* FROM shared_unpublished AS u \
+                 CROSS JOIN LATERAL (SELECT * FROM shared_outbox WHERE shared_outbox.seq = u.seq OFFSET 0) AS o \
+                 WHERE u.seq <= $1 AND u.seq = ANY($2)) ORDER BY seq LIMIT $3) AS waiting \
+                 WINDOW up AS (ORDER BY seq)) AS counted WHERE place = 1 OR bytes <= $4 ORDER BY seq",
             sqlite: "WITH waiting AS (SELECT seq, length(payload) + length(headers) AS bytes FROM shared_outbox \
                  WHERE published_at IS NULL AND (seq > $1 OR seq IN (SELECT value FROM json_each($2))) \
                  ORDER BY seq LIMIT $3), \

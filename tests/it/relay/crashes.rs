@@ -179,6 +179,27 @@ mod on_postgres {
         timeout(CASE, case).await.expect("the case ends in time");
     }
 
+    /// By hand, before they were published: the numbers of what waits are still there.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn events_that_somebody_deleted_hold_up_nothing() {
+        let case = async {
+            let place = Surroundings::new(Database::Postgres).await;
+            let db = place.db().await;
+            // more than are read at once
+            commit(&db, 1..=1_500).await;
+            run(&db, &["DELETE FROM shared_outbox"]).await;
+            assert_eq!(db.outbox().pending().await.expect("it can be read"), 0);
+            let running = place.start(counting()).await;
+            commit(running.db(), 1_501..=1_505).await;
+            for topic in TOPICS {
+                handled(running.db(), topic, 1_501..=1_505).await;
+            }
+            nothing_waits(&db).await;
+            running.shutdown().await.expect("it ends in time");
+        };
+        timeout(CASE, case).await.expect("the case ends in time");
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn a_long_transaction_elsewhere_holds_up_nothing() {
         let case = async {

@@ -116,7 +116,7 @@ fn mark_rows(rows: usize) -> String {
     }
     sql.push_str(
         ") UPDATE shared_outbox SET published_at = $1, stream = done.stream, stream_seq = done.stream_seq \
-         FROM done WHERE shared_outbox.seq = done.seq",
+         FROM done WHERE shared_outbox.seq = done.seq AND published_at IS NULL",
     );
     sql
 }

@@ -257,7 +257,7 @@ impl Store for Process {
             }
             let mut marked = 0;
             for done in published {
-                if let Some(row) = tables.rows.get_mut(&done.seq) {
+                if let Some(row) = tables.rows.get_mut(&done.seq).filter(|row| row.published.is_none()) {
                     row.published = Some((done.stream.clone(), done.stream_seq));
                     marked += 1;
                 }
