@@ -38,9 +38,9 @@ impl Origin {
         if topology::find_consumer(context, domain, route).await?.is_some() {
             return Ok(false);
         }
-        tokio::time::sleep(SETTLED).await;
         // before: nothing new shall be in the stream until what it has lost is published again
         repairs.fetch_add(1, Ordering::AcqRel);
+        tokio::time::sleep(SETTLED).await;
         topology::ensure_stream(context, domain, limits).await?;
         topology::ensure_consumer(context, domain, route, *ack_wait).await?;
         tracing::error!(
